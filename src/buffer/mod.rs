@@ -1,0 +1,6 @@
+//! Memory: where datagrams and messages lie between the socket and the user.
+//!
+//! Everything is a byte arena that grows to what traffic needs and is reused: a steady update
+//! allocates nothing. This floor knows no protocol; offsets and lengths are all it understands.
+
+pub mod batch;

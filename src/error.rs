@@ -1,0 +1,310 @@
+//! What can go wrong, one enum per operation, with Unity's numbers.
+//!
+//! Errors are for the caller. What a peer does wrong is never an `Err`: it is dropped and counted.
+
+use std::io;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::address::NetworkEndpoint;
+
+/// Unity Transport's status numbers, for code that reports them.
+///
+/// Source: Unity Transport `Error.StatusCode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(i32)]
+pub enum StatusCode {
+    /// No error.
+    Success = 0,
+    /// The handle names no slot.
+    NetworkIdMismatch = -1,
+    /// The slot belongs to another connection by now.
+    NetworkVersionMismatch = -2,
+    /// The connection is not connected.
+    NetworkStateMismatch = -3,
+    /// More bytes than fit.
+    NetworkPacketOverflow = -4,
+    /// No room to send right now.
+    NetworkSendQueueFull = -5,
+    /// Two threads in one connection at once. drumfire serialises them instead.
+    NetworkDriverParallelForErr = -7,
+    /// The writer was ended or aborted already. drumfire's types make that impossible.
+    NetworkSendHandleInvalid = -8,
+    /// More was received than there was room for.
+    NetworkReceiveQueueFull = -10,
+    /// The socket failed.
+    NetworkSocketError = -11,
+}
+
+/// Why a connection ended. Local knowledge: no reason travels on the wire.
+///
+/// Source: Unity Transport `Error.DisconnectReason`; numbers from 64 are drumfire's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum DisconnectReason {
+    /// Nothing arrived for `disconnect_timeout`.
+    Timeout = 1,
+    /// No answer to `max_connect_attempts` requests.
+    MaxConnectionAttempts = 2,
+    /// The peer closed the connection.
+    ClosedByRemote = 3,
+    /// A certificate was refused, or the secure handshake failed.
+    AuthenticationFailure = 6,
+    /// The peer broke the protocol of a stream transport.
+    ProtocolError = 7,
+    /// The host name did not resolve.
+    HostNotFound = 9,
+    /// The peer talks but acknowledged no reliable data for `reliable_stall_timeout`.
+    Stalled = 64,
+    /// drumfire failed while processing this connection, and only this one.
+    InternalError = 65,
+    /// The interface cannot send or receive any more.
+    InterfaceLost = 66,
+}
+
+impl DisconnectReason {
+    /// The number: Unity's where it has one.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// A send was refused. Nothing was taken, nothing is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The handle names no slot of this driver. Unity: −1.
+    #[error("connection {index} does not exist: this driver has {slots} slots")]
+    UnknownConnection {
+        /// The handle's slot.
+        index: u32,
+        /// Slots of the driver.
+        slots: u32,
+    },
+    /// The slot belongs to another connection by now. Unity: −2.
+    #[error("the connection is gone: its slot is at version {current}, the handle says {version}")]
+    StaleConnection {
+        /// The handle's version.
+        version: u32,
+        /// The slot's version.
+        current: u32,
+    },
+    /// The connection is still connecting, or closed. Unity: −3.
+    #[error(
+        "the connection is {state}, not connected: wait for its Connect event or drop the handle"
+    )]
+    NotConnected {
+        /// "connecting" or "disconnected".
+        state: &'static str,
+    },
+    /// The pipeline was not created on this driver.
+    #[error("pipeline {id} does not exist: this driver has {count}")]
+    UnknownPipeline {
+        /// The handle's id.
+        id: u8,
+        /// Pipelines of the driver.
+        count: u8,
+    },
+    /// More bytes than a message of this pipeline holds. Unity: −4.
+    #[error(
+        "message of {needed} bytes, but {capacity} fit: ask `max_payload`, or use a fragmentation pipeline"
+    )]
+    PacketOverflow {
+        /// Bytes asked for or written.
+        needed: usize,
+        /// Bytes that fit.
+        capacity: usize,
+    },
+    /// The byte budget is used up until the next update or flush. Unity: −5.
+    #[error(
+        "{queued} bytes are queued for this connection and {budget} are its budget: flush or update, then try again"
+    )]
+    QueueFull {
+        /// Bytes waiting.
+        queued: usize,
+        /// Most that may wait.
+        budget: usize,
+    },
+}
+
+impl SendError {
+    /// Unity's number for this error.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::UnknownConnection { .. } | Self::UnknownPipeline { .. } => {
+                StatusCode::NetworkIdMismatch
+            }
+            Self::StaleConnection { .. } => StatusCode::NetworkVersionMismatch,
+            Self::NotConnected { .. } => StatusCode::NetworkStateMismatch,
+            Self::PacketOverflow { .. } => StatusCode::NetworkPacketOverflow,
+            Self::QueueFull { .. } => StatusCode::NetworkSendQueueFull,
+        }
+    }
+}
+
+/// The local address could not be taken. The driver stays unbound and usable.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// `bind` was called before.
+    #[error("already bound to {local}: one driver has one local endpoint")]
+    AlreadyBound {
+        /// The endpoint in use.
+        local: NetworkEndpoint,
+    },
+    /// Another socket has the address.
+    #[error(
+        "{endpoint} is in use: stop the other program or choose another port (0 picks a free one)"
+    )]
+    AddressInUse {
+        /// What was asked for.
+        endpoint: NetworkEndpoint,
+    },
+    /// This machine does not have the address, or no ephemeral port is free.
+    #[error("{endpoint} is not available on this machine")]
+    AddressNotAvailable {
+        /// What was asked for.
+        endpoint: NetworkEndpoint,
+    },
+    /// Ports below 1024 and some addresses need privileges.
+    #[error("no permission to bind {endpoint}")]
+    PermissionDenied {
+        /// What was asked for.
+        endpoint: NetworkEndpoint,
+    },
+    /// The process has no descriptor left.
+    #[error("too many open files: raise the limit (`ulimit -n`) or open fewer sockets")]
+    TooManyFiles,
+    /// The interface does not speak this family.
+    #[error("{endpoint} is of a family this interface does not have")]
+    UnsupportedFamily {
+        /// What was asked for.
+        endpoint: NetworkEndpoint,
+    },
+    /// Anything else the system said.
+    #[error("binding {endpoint} failed")]
+    Io {
+        /// What was asked for.
+        endpoint: NetworkEndpoint,
+        /// The system's error.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl BindError {
+    /// Unity's number for this error.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::AlreadyBound { .. } => StatusCode::NetworkStateMismatch,
+            _ => StatusCode::NetworkSocketError,
+        }
+    }
+
+    /// Sorts a system error of `bind` or `socket` into its variant.
+    pub(crate) fn from_io(endpoint: NetworkEndpoint, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::AddressInUse { endpoint },
+            io::ErrorKind::AddrNotAvailable => Self::AddressNotAvailable { endpoint },
+            io::ErrorKind::PermissionDenied => Self::PermissionDenied { endpoint },
+            // EMFILE and ENFILE have no stable kind.
+            _ if matches!(source.raw_os_error(), Some(23 | 24)) => Self::TooManyFiles,
+            _ => Self::Io { endpoint, source },
+        }
+    }
+}
+
+/// `listen` was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// A driver listens where it is bound.
+    #[error("not bound: call `bind` first")]
+    NotBound,
+    /// `listen` was called before.
+    #[error("already listening")]
+    AlreadyListening,
+}
+
+/// A connection could not be started.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The endpoint has no usable address.
+    #[error("{endpoint} is no address to connect to")]
+    InvalidEndpoint {
+        /// What was asked for.
+        endpoint: NetworkEndpoint,
+    },
+    /// The implicit bind failed.
+    #[error("could not bind a local port for the connection")]
+    Bind(#[from] BindError),
+    /// The connect payload does not fit one packet.
+    #[error("connect payload of {needed} bytes, but {capacity} fit")]
+    PayloadTooLarge {
+        /// Bytes asked for.
+        needed: usize,
+        /// Bytes that fit.
+        capacity: usize,
+    },
+    /// The driver holds as many connections as it may.
+    #[error("{max} connections exist and `max_connections` is {max}")]
+    TooManyConnections {
+        /// The limit.
+        max: usize,
+    },
+    /// The system's random generator failed; a token made of anything else could be guessed.
+    #[error("the system's random generator failed")]
+    Random,
+}
+
+/// A pipeline could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// Pipelines are part of what both peers agree on before they connect.
+    #[error(
+        "pipelines are created before the first connection, and {connections} exist or existed"
+    )]
+    AfterConnect {
+        /// Connections made so far.
+        connections: usize,
+    },
+    /// The stage has no implementation here.
+    #[error("stage {stage} is not available")]
+    UnknownStage {
+        /// Its name.
+        stage: &'static str,
+    },
+    /// An id is one byte, and 0 is no pipeline.
+    #[error("255 pipelines exist already")]
+    TooMany,
+}
+
+/// A setting was out of range.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{field} is {value}, but must be {allowed}")]
+pub struct SettingsError {
+    /// The builder method that set it.
+    pub field: &'static str,
+    /// What was given, with its unit.
+    pub value: String,
+    /// What is accepted, with its unit.
+    pub allowed: String,
+}
+
+/// Nothing arrived in time, or the wait was over for another reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitOutcome {
+    /// A datagram waits: update to receive it.
+    Readable,
+    /// A timer of the driver is due: update to serve it.
+    Deadline,
+    /// The time-out passed first.
+    TimedOut {
+        /// How long was waited.
+        waited: Duration,
+    },
+}
