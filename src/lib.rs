@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod buffer;
+pub mod counters;
 mod driver;
 mod endpoint;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod id;
 pub mod interface;
 mod job;
 mod link;
+mod random;
 mod sequence;
 pub mod settings;
 pub mod stream;

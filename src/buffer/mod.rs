@@ -4,3 +4,8 @@
 //! allocates nothing. This floor knows no protocol; offsets and lengths are all it understands.
 
 pub mod batch;
+pub(crate) mod desk;
+pub(crate) mod egress;
+pub(crate) mod inbox;
+pub(crate) mod outbox;
+pub(crate) mod runs;

@@ -1,0 +1,176 @@
+//! A shard's desk: what its job and the user hand to each other.
+//!
+//! There are two of each, a front one with the user and a back one with the jobs. The outboxes are
+//! flipped when an update is scheduled, the inboxes when it is completed; each flip is one swap a
+//! shard, whatever the number of connections. Masks of one bit a lane say where to look.
+//!
+//! The lane locks serve `claim` alone. Whoever owns the desk goes around them without cost.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::inbox::Inbox;
+use super::outbox::Outbox;
+use crate::address::NetworkEndpoint;
+use crate::counters::Traffic;
+
+/// State of a connection as the user may see it.
+///
+/// Source: Unity Transport `NetworkConnection.State`; its internal "disconnecting" reads as
+/// disconnected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ConnectionState {
+    /// Closed, closing, or never made.
+    #[default]
+    Disconnected,
+    /// Waiting for the peer's accept, or probing the path.
+    Connecting,
+    /// Messages can be sent.
+    Connected,
+}
+
+/// What the user must know of a connection while its job may be at work.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Snapshot {
+    /// Version of the slot; 0 while it was never used.
+    pub(crate) version: u32,
+    pub(crate) state: ConnectionState,
+    /// Largest packet the path takes, transport headers included.
+    pub(crate) path_mtu: u16,
+    /// Bytes of packets that may still be sent to an address that proved nothing (R20);
+    /// `u32::MAX` once it did.
+    pub(crate) allowance: u32,
+    pub(crate) remote: NetworkEndpoint,
+    pub(crate) traffic: Traffic,
+}
+
+/// Inboxes, outboxes and snapshots of one shard's lanes.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    pub(crate) inboxes: Vec<Mutex<Inbox>>,
+    pub(crate) outboxes: Vec<Mutex<Outbox>>,
+    pub(crate) snapshots: Vec<Snapshot>,
+    /// Lanes whose inbox may hold events.
+    pub(crate) ready: u64,
+    /// Lanes whose outbox holds records.
+    written: AtomicU64,
+    /// Lanes whose snapshot has changed since the last flip.
+    pub(crate) changed: u64,
+    /// Lanes whose connection the application has (accepted, or made itself).
+    pub(crate) owned: u64,
+}
+
+impl Desk {
+    /// Lanes there is room for.
+    pub(crate) fn lanes(&self) -> usize {
+        self.snapshots.len()
+    }
+
+    /// Makes room for `lanes` lanes.
+    pub(crate) fn grow(&mut self, lanes: usize) {
+        if lanes > self.lanes() {
+            self.inboxes.resize_with(lanes, Mutex::default);
+            self.outboxes.resize_with(lanes, Mutex::default);
+            self.snapshots.resize(lanes, Snapshot::default());
+        }
+    }
+
+    /// Marks a lane's outbox as written to.
+    pub(crate) fn mark_written(&self, lane: usize) {
+        let bit = 1 << lane;
+        // Relaxed: the bit publishes nothing by itself; the hand-over of the desk orders it with
+        // the outbox. Reading first spares the bus where the bit is set already.
+        if self.written.load(Ordering::Relaxed) & bit == 0 {
+            self.written.fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    /// Lanes whose outbox holds records.
+    pub(crate) fn written(&mut self) -> u64 {
+        *self.written.get_mut()
+    }
+
+    /// Says that all outboxes are empty.
+    pub(crate) fn clear_written(&mut self) {
+        *self.written.get_mut() = 0;
+    }
+
+    /// Hands the outboxes that `front` filled to `back`, whose own are empty, and tells each inbox
+    /// of `back` how much lies unread in its twin.
+    pub(crate) fn flip_outboxes(front: &mut Self, back: &mut Self) {
+        if front.written() != 0 {
+            std::mem::swap(&mut front.outboxes, &mut back.outboxes);
+            std::mem::swap(front.written.get_mut(), back.written.get_mut());
+        }
+        back.owned = front.owned;
+        for lane in lanes_of(front.ready) {
+            if let (Some(front), Some(back)) =
+                (front.inboxes.get_mut(lane), back.inboxes.get_mut(lane))
+            {
+                back.get_mut().set_backlog(front.get_mut().unread_bytes());
+            }
+        }
+    }
+
+    /// Hands the inboxes and snapshots that `back` filled to `front`. What lies unread stays in front.
+    pub(crate) fn flip_inboxes(front: &mut Self, back: &mut Self) {
+        front.grow(back.lanes());
+        front.ready &= !front.lanes_read();
+        if back.ready != 0 {
+            if front.ready == 0 && front.lanes() == back.lanes() {
+                std::mem::swap(&mut front.inboxes, &mut back.inboxes);
+                front.ready = std::mem::take(&mut back.ready);
+            } else {
+                for lane in lanes_of(std::mem::take(&mut back.ready)) {
+                    let (Some(front_lane), Some(back_lane)) =
+                        (front.inboxes.get_mut(lane), back.inboxes.get_mut(lane))
+                    else {
+                        continue;
+                    };
+                    let (old, new) = (front_lane.get_mut(), back_lane.get_mut());
+                    if old.is_empty() {
+                        std::mem::swap(old, new);
+                    } else {
+                        old.append(new);
+                    }
+                    front.ready |= 1 << lane;
+                }
+            }
+        }
+        for lane in lanes_of(std::mem::take(&mut back.changed)) {
+            if let (Some(to), Some(from)) =
+                (front.snapshots.get_mut(lane), back.snapshots.get(lane))
+            {
+                *to = *from;
+            }
+        }
+        front.owned = back.owned;
+    }
+
+    /// Lanes marked ready whose inbox has been read to its end. Their memory is kept for the next flip.
+    fn lanes_read(&mut self) -> u64 {
+        let mut read = 0;
+        for lane in lanes_of(self.ready) {
+            if let Some(inbox) = self.inboxes.get_mut(lane) {
+                let inbox = inbox.get_mut();
+                if inbox.is_empty() {
+                    inbox.clear();
+                    read |= 1 << lane;
+                }
+            }
+        }
+        read
+    }
+}
+
+/// The lanes of a mask, ascending.
+pub(crate) fn lanes_of(mut mask: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        (mask != 0).then(|| {
+            let lane = mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            lane
+        })
+    })
+}

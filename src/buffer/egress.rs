@@ -1,0 +1,144 @@
+//! What one shard's job wants to send: references to messages in outboxes, and packets made up here.
+//!
+//! Two lists keep Unity's order of an update: first the data of every lane in the order queued, then
+//! the control packets, those that received packets caused before those of timers. Nothing is
+//! copied: a message leaves from its outbox, a control packet from `scratch`.
+
+use std::ops::Range;
+
+use crate::address::Path;
+
+/// Where a datagram's bytes lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// In the lane's outbox.
+    Outbox,
+    /// In [`Egress::scratch`].
+    Scratch,
+}
+
+/// Which way a datagram goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// To the link's current path.
+    Current,
+    /// To a path of its own: an index into [`Egress::detours`].
+    Detour(u32),
+}
+
+/// One datagram to send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) lane: u8,
+    pub(crate) source: Source,
+    pub(crate) route: Route,
+    pub(crate) start: u32,
+    pub(crate) len: u32,
+}
+
+/// A shard's datagrams of one update.
+#[derive(Debug, Default)]
+pub(crate) struct Egress {
+    scratch: Vec<u8>,
+    detours: Vec<Path>,
+    data: Vec<Outgoing>,
+    controls: Vec<Outgoing>,
+}
+
+impl Egress {
+    /// Sends a range of the lane's outbox, headers included, to the link's current path.
+    pub(crate) fn message(&mut self, lane: u8, range: Range<usize>) {
+        self.data
+            .push(outgoing(lane, Source::Outbox, Route::Current, range));
+    }
+
+    /// Sends a packet in front of the messages that follow: `write` appends it to the arena.
+    pub(crate) fn ahead(&mut self, lane: u8, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+        let range = self.write(write);
+        let len = range.len();
+        self.data
+            .push(outgoing(lane, Source::Scratch, Route::Current, range));
+        len
+    }
+
+    /// Sends a control packet behind all messages, to the link's current path. Returns its length.
+    pub(crate) fn control(&mut self, lane: u8, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+        let range = self.write(write);
+        let len = range.len();
+        self.controls
+            .push(outgoing(lane, Source::Scratch, Route::Current, range));
+        len
+    }
+
+    /// Sends a control packet behind all messages, to a path of its own. Returns its length.
+    pub(crate) fn control_to(
+        &mut self,
+        lane: u8,
+        path: Path,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> usize {
+        let range = self.write(write);
+        let len = range.len();
+        let detour = u32::try_from(self.detours.len()).unwrap_or(u32::MAX);
+        self.detours.push(path);
+        self.controls.push(outgoing(
+            lane,
+            Source::Scratch,
+            Route::Detour(detour),
+            range,
+        ));
+        len
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
+        let start = self.scratch.len();
+        write(&mut self.scratch);
+        start..self.scratch.len()
+    }
+
+    /// Everything to send, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Outgoing> {
+        self.data.iter().chain(&self.controls)
+    }
+
+    /// How many datagrams are to be sent.
+    pub(crate) fn len(&self) -> usize {
+        self.data.len() + self.controls.len()
+    }
+
+    /// Whether nothing is to be sent.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.data.is_empty() && self.controls.is_empty()
+    }
+
+    /// Bytes of packets made up here.
+    pub(crate) fn scratch(&self) -> &[u8] {
+        &self.scratch
+    }
+
+    /// Paths of the datagrams that do not take their link's.
+    pub(crate) fn detours(&self) -> &[Path] {
+        &self.detours
+    }
+
+    /// Forgets everything; the memory stays.
+    pub(crate) fn clear(&mut self) {
+        self.scratch.clear();
+        self.detours.clear();
+        self.data.clear();
+        self.controls.clear();
+    }
+}
+
+fn outgoing(lane: u8, source: Source, route: Route, range: Range<usize>) -> Outgoing {
+    // Arenas are bounded by byte budgets far below 4 GiB; a range beyond them would be sent empty.
+    let start = u32::try_from(range.start).unwrap_or(u32::MAX);
+    let len = u32::try_from(range.len()).unwrap_or(0);
+    Outgoing {
+        lane,
+        source,
+        route,
+        start,
+        len,
+    }
+}

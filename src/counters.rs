@@ -1,0 +1,240 @@
+//! Counting: every datagram that is not passed on has exactly one reason.
+//!
+//! The rule of conservation (threat model section 2): per direction,
+//! `entered = passed on + Σ dropped by reason + queued`. Counters are plain numbers owned by whoever
+//! counts (a shard, the endpoint, the driver) and merged at the end of an update.
+
+/// Why a datagram or message was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+#[repr(usize)]
+pub enum DropReason {
+    /// Not a packet of the protocol: too short, wrong signature, wrong lengths.
+    Malformed,
+    /// Another version of the protocol.
+    WrongVersion,
+    /// Longer than `max_message_size`.
+    Oversize,
+    /// A source no reply could reach: port 0, multicast, broadcast, unspecified, or ourselves.
+    BadSource,
+    /// A Unity Transport 1.x client.
+    UnityTransport1,
+    /// DTLS on a plain port, or the reverse.
+    WrongSecurity,
+    /// A message for a token no connection has.
+    UnknownToken,
+    /// A message type the protocol does not have.
+    UnknownType,
+    /// A packet that is valid elsewhere, but not in this state or role.
+    Unexpected,
+    /// A pipeline this driver did not create.
+    UnknownPipeline,
+    /// The connection table, or the address's share of it, is full.
+    ConnectionRefused,
+    /// The half-open table is full, or a half-open record gave way to another.
+    HalfOpenEvicted,
+    /// More answers to one address than it may cause.
+    RateLimited,
+    /// More than an address that proved nothing may be sent (R20).
+    Amplification,
+    /// From an address the connection has not moved to.
+    WrongAddress,
+    /// The connection's share of one update was used up.
+    ConnectionBudget,
+    /// The application has not read enough for more unreliable events to fit.
+    EventsFull,
+    /// The application had not accepted, or left, before the message could be read.
+    NeverRead,
+    /// Larger than the path takes.
+    TooLong,
+    /// The destination could not be reached.
+    Unreachable,
+    /// The system refused to send it.
+    SendRefused,
+    /// The interface's queue stayed full for too long.
+    SendQueueFull,
+    /// The connection ended before it could be sent.
+    Closed,
+    /// A failure of drumfire itself while it was processed.
+    InternalError,
+}
+
+impl DropReason {
+    /// All reasons, in the order of their counters.
+    pub const ALL: [Self; 24] = [
+        Self::Malformed,
+        Self::WrongVersion,
+        Self::Oversize,
+        Self::BadSource,
+        Self::UnityTransport1,
+        Self::WrongSecurity,
+        Self::UnknownToken,
+        Self::UnknownType,
+        Self::Unexpected,
+        Self::UnknownPipeline,
+        Self::ConnectionRefused,
+        Self::HalfOpenEvicted,
+        Self::RateLimited,
+        Self::Amplification,
+        Self::WrongAddress,
+        Self::ConnectionBudget,
+        Self::EventsFull,
+        Self::NeverRead,
+        Self::TooLong,
+        Self::Unreachable,
+        Self::SendRefused,
+        Self::SendQueueFull,
+        Self::Closed,
+        Self::InternalError,
+    ];
+
+    /// A stable name, for reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::WrongVersion => "wrong_version",
+            Self::Oversize => "oversize",
+            Self::BadSource => "bad_source",
+            Self::UnityTransport1 => "unity_transport_1",
+            Self::WrongSecurity => "wrong_security",
+            Self::UnknownToken => "unknown_token",
+            Self::UnknownType => "unknown_type",
+            Self::Unexpected => "unexpected",
+            Self::UnknownPipeline => "unknown_pipeline",
+            Self::ConnectionRefused => "connection_refused",
+            Self::HalfOpenEvicted => "half_open_evicted",
+            Self::RateLimited => "rate_limited",
+            Self::Amplification => "amplification",
+            Self::WrongAddress => "wrong_address",
+            Self::ConnectionBudget => "connection_budget",
+            Self::EventsFull => "events_full",
+            Self::NeverRead => "never_read",
+            Self::TooLong => "too_long",
+            Self::Unreachable => "unreachable",
+            Self::SendRefused => "send_refused",
+            Self::SendQueueFull => "send_queue_full",
+            Self::Closed => "closed",
+            Self::InternalError => "internal_error",
+        }
+    }
+}
+
+/// One counter for each [`DropReason`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drops([u64; DropReason::ALL.len()]);
+
+impl Drops {
+    /// Counts one more.
+    pub(crate) fn count(&mut self, reason: DropReason) {
+        self.add(reason, 1);
+    }
+
+    /// Counts `more` at once.
+    pub(crate) fn add(&mut self, reason: DropReason, more: u64) {
+        if let Some(counter) = self.0.get_mut(reason as usize) {
+            *counter += more;
+        }
+    }
+
+    /// Adds another set of counters and empties it.
+    pub(crate) fn take_from(&mut self, other: &mut Self) {
+        for (to, from) in self.0.iter_mut().zip(&mut other.0) {
+            *to += std::mem::take(from);
+        }
+    }
+
+    /// How many were dropped for `reason`.
+    pub fn get(&self, reason: DropReason) -> u64 {
+        self.0.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// How many were dropped in all.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Reasons that occurred, with their counts.
+    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
+        DropReason::ALL
+            .into_iter()
+            .zip(self.0)
+            .filter(|(_, count)| *count > 0)
+    }
+}
+
+/// Traffic in one direction, and what became of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// Datagrams (inward) or messages and control packets (outward) that entered the layer.
+    pub entered: u64,
+    /// Passed on to the layer above (inward) or to the interface (outward).
+    pub passed: u64,
+    /// Bytes of what entered, without IP and UDP headers.
+    pub bytes: u64,
+    /// Dropped, by reason.
+    pub drops: Drops,
+}
+
+impl Flow {
+    /// Adds another flow and empties it.
+    pub(crate) fn take_from(&mut self, other: &mut Self) {
+        self.entered += std::mem::take(&mut other.entered);
+        self.passed += std::mem::take(&mut other.passed);
+        self.bytes += std::mem::take(&mut other.bytes);
+        self.drops.take_from(&mut other.drops);
+    }
+
+    /// Datagrams that are neither passed on nor dropped: what must be queued somewhere.
+    pub fn queued(&self) -> u64 {
+        self.entered
+            .saturating_sub(self.passed)
+            .saturating_sub(self.drops.total())
+    }
+}
+
+/// Traffic of one connection since it was made, in packets and bytes of the transport (UDP payload).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Traffic {
+    /// Packets that arrived and were valid.
+    pub packets_received: u64,
+    /// Their bytes.
+    pub bytes_received: u64,
+    /// Packets handed to the interface.
+    pub packets_sent: u64,
+    /// Their bytes.
+    pub bytes_sent: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_own_counter_and_name() {
+        let mut names = std::collections::HashSet::new();
+        for (index, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+            assert!(names.insert(reason.name()));
+        }
+    }
+
+    #[test]
+    fn merging_moves_counts_and_leaves_nothing_behind() {
+        let (mut sum, mut part) = (
+            Flow::default(),
+            Flow {
+                entered: 3,
+                passed: 1,
+                ..Flow::default()
+            },
+        );
+        part.drops.count(DropReason::Malformed);
+        sum.take_from(&mut part);
+        assert_eq!(
+            (sum.entered, sum.passed, sum.drops.total(), sum.queued()),
+            (3, 1, 1, 1)
+        );
+        assert_eq!(part, Flow::default());
+    }
+}
