@@ -69,6 +69,21 @@ impl DisconnectReason {
     pub fn code(self) -> u8 {
         self as u8
     }
+
+    /// The reason of a number written by [`code`](Self::code).
+    pub(crate) fn from_code(code: u8) -> Self {
+        match code {
+            1 => Self::Timeout,
+            2 => Self::MaxConnectionAttempts,
+            3 => Self::ClosedByRemote,
+            6 => Self::AuthenticationFailure,
+            7 => Self::ProtocolError,
+            9 => Self::HostNotFound,
+            64 => Self::Stalled,
+            66 => Self::InterfaceLost,
+            _ => Self::InternalError,
+        }
+    }
 }
 
 /// A send was refused. Nothing was taken, nothing is lost.

@@ -52,6 +52,11 @@ impl ReceiveBatch {
         }
     }
 
+    /// A batch without slots, to stand in for one that is in use elsewhere.
+    pub(crate) fn empty() -> Self {
+        Self { slots: Vec::new(), stride: 64, capacity: 0, entries: Vec::new() }
+    }
+
     /// Bytes a slot holds.
     pub fn slot_size(&self) -> usize {
         self.capacity

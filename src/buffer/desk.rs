@@ -45,6 +45,43 @@ pub(crate) struct Snapshot {
     pub(crate) traffic: Traffic,
 }
 
+/// Masks that several threads may set at once, each for lanes of its own.
+///
+/// Relaxed throughout: a bit publishes nothing by itself; the hand-over of the desk orders it with
+/// the outbox it speaks of. Reading first spares the bus where the bit is set already.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    /// Lanes whose outbox holds records.
+    written: AtomicU64,
+    /// Lanes whose connection the application has left; the job may not know yet.
+    leaving: AtomicU64,
+}
+
+impl Marks {
+    /// The lane's outbox holds a record.
+    pub(crate) fn written(&self, lane: usize) {
+        set(&self.written, lane);
+    }
+
+    /// The application has left the lane's connection, by a record in its outbox.
+    pub(crate) fn leaving(&self, lane: usize) {
+        set(&self.leaving, lane);
+        set(&self.written, lane);
+    }
+
+    /// Whether the application has left the lane's connection.
+    pub(crate) fn is_leaving(&self, lane: usize) -> bool {
+        self.leaving.load(Ordering::Relaxed) & (1 << lane) != 0
+    }
+}
+
+fn set(mask: &AtomicU64, lane: usize) {
+    let bit = 1 << lane;
+    if mask.load(Ordering::Relaxed) & bit == 0 {
+        mask.fetch_or(bit, Ordering::Relaxed);
+    }
+}
+
 /// Inboxes, outboxes and snapshots of one shard's lanes.
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
@@ -53,8 +90,7 @@ pub(crate) struct Desk {
     pub(crate) snapshots: Vec<Snapshot>,
     /// Lanes whose inbox may hold events.
     pub(crate) ready: u64,
-    /// Lanes whose outbox holds records.
-    written: AtomicU64,
+    pub(crate) marks: Marks,
     /// Lanes whose snapshot has changed since the last flip.
     pub(crate) changed: u64,
     /// Lanes whose connection the application has (accepted, or made itself).
@@ -76,24 +112,27 @@ impl Desk {
         }
     }
 
-    /// Marks a lane's outbox as written to.
-    pub(crate) fn mark_written(&self, lane: usize) {
-        let bit = 1 << lane;
-        // Relaxed: the bit publishes nothing by itself; the hand-over of the desk orders it with
-        // the outbox. Reading first spares the bus where the bit is set already.
-        if self.written.load(Ordering::Relaxed) & bit == 0 {
-            self.written.fetch_or(bit, Ordering::Relaxed);
+    /// Frees a lane for another connection: nothing of the former is left in it.
+    pub(crate) fn free(&mut self, lane: usize) {
+        let others = !(1 << lane);
+        if let (Some(inbox), Some(outbox)) = (self.inboxes.get_mut(lane), self.outboxes.get_mut(lane)) {
+            inbox.get_mut().clear();
+            outbox.get_mut().clear();
         }
+        self.ready &= others;
+        self.owned &= others;
+        *self.marks.written.get_mut() &= others;
+        *self.marks.leaving.get_mut() &= others;
     }
 
     /// Lanes whose outbox holds records.
     pub(crate) fn written(&mut self) -> u64 {
-        *self.written.get_mut()
+        *self.marks.written.get_mut()
     }
 
     /// Says that all outboxes are empty.
     pub(crate) fn clear_written(&mut self) {
-        *self.written.get_mut() = 0;
+        *self.marks.written.get_mut() = 0;
     }
 
     /// Hands the outboxes that `front` filled to `back`, whose own are empty, and tells each inbox
@@ -101,9 +140,10 @@ impl Desk {
     pub(crate) fn flip_outboxes(front: &mut Self, back: &mut Self) {
         if front.written() != 0 {
             std::mem::swap(&mut front.outboxes, &mut back.outboxes);
-            std::mem::swap(front.written.get_mut(), back.written.get_mut());
+            std::mem::swap(front.marks.written.get_mut(), back.marks.written.get_mut());
         }
-        back.owned = front.owned;
+        back.owned |= front.owned;
+        *back.marks.leaving.get_mut() |= *front.marks.leaving.get_mut();
         for lane in lanes_of(front.ready) {
             if let (Some(front), Some(back)) =
                 (front.inboxes.get_mut(lane), back.inboxes.get_mut(lane))
@@ -145,7 +185,8 @@ impl Desk {
                 *to = *from;
             }
         }
-        front.owned = back.owned;
+        front.owned |= back.owned;
+        *front.marks.leaving.get_mut() |= *back.marks.leaving.get_mut();
     }
 
     /// Lanes marked ready whose inbox has been read to its end. Their memory is kept for the next flip.

@@ -56,24 +56,26 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Opens a message of up to `capacity` bytes. Nothing is queued until [`commit`](Self::commit).
-    pub(crate) fn open(&mut self, rooms: Rooms, capacity: usize) -> &mut [u8] {
-        let start = self.used + HEADER + usize::from(rooms.head);
-        let end = start + capacity + usize::from(rooms.tail);
+    /// Opens a message of up to `capacity` bytes: where to write it, and the right to queue it.
+    ///
+    /// Nothing is queued until [`Opened::commit`].
+    pub(crate) fn open(&mut self, pipeline: u8, rooms: Rooms, capacity: usize) -> (&mut [u8], Opened<'_>) {
+        let start = HEADER + usize::from(rooms.head);
+        let end = self.used + start + capacity + usize::from(rooms.tail);
         if self.bytes.len() < end {
             self.bytes.resize(end, 0);
         }
-        self.bytes
-            .get_mut(start..start + capacity)
-            .unwrap_or_default()
-    }
-
-    /// Queues the message opened last with these `rooms`: `len` bytes of it.
-    pub(crate) fn commit(&mut self, pipeline: u8, rooms: Rooms, len: usize) {
-        self.write_header(RecordKind::Message, pipeline, rooms.head, len);
-        self.used += HEADER + usize::from(rooms.head) + len + usize::from(rooms.tail);
-        self.messages += 1;
-        self.payload_bytes += len;
+        let free = self.bytes.get_mut(self.used..).unwrap_or_default();
+        let (head, rest) = free.split_at_mut(start.min(free.len()));
+        let opened = Opened {
+            header: head.first_chunk_mut(),
+            used: &mut self.used,
+            messages: &mut self.messages,
+            payload_bytes: &mut self.payload_bytes,
+            pipeline,
+            rooms,
+        };
+        (rest.get_mut(..capacity).unwrap_or_default(), opened)
     }
 
     /// Queues a wish.
@@ -81,16 +83,10 @@ impl Outbox {
         if self.bytes.len() < self.used + HEADER {
             self.bytes.resize(self.used + HEADER, 0);
         }
-        self.write_header(kind, 0, 0, 0);
-        self.used += HEADER;
-    }
-
-    fn write_header(&mut self, kind: RecordKind, pipeline: u8, headroom: u16, len: usize) {
-        let [h0, h1] = headroom.to_le_bytes();
-        let [a, b, c, d] = u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
         if let Some(header) = self.bytes.get_mut(self.used..self.used + HEADER) {
-            header.copy_from_slice(&[kind as u8, pipeline, h0, h1, a, b, c, d]);
+            header.copy_from_slice(&header_bytes(kind, 0, 0, 0));
         }
+        self.used += HEADER;
     }
 
     /// The record at `at`, for `rooms.tail` bytes of tailroom; none at the end.
@@ -160,27 +156,55 @@ impl Outbox {
     }
 }
 
+/// The right to queue the message that was opened, once.
+#[derive(Debug)]
+pub(crate) struct Opened<'a> {
+    header: Option<&'a mut [u8; HEADER]>,
+    used: &'a mut usize,
+    messages: &'a mut usize,
+    payload_bytes: &'a mut usize,
+    pipeline: u8,
+    rooms: Rooms,
+}
+
+impl Opened<'_> {
+    /// Queues the message: the first `len` bytes that were written.
+    pub(crate) fn commit(self, len: usize) {
+        if let Some(header) = self.header {
+            *header = header_bytes(RecordKind::Message, self.pipeline, self.rooms.head, len);
+        }
+        *self.used += HEADER + usize::from(self.rooms.head) + len + usize::from(self.rooms.tail);
+        *self.messages += 1;
+        *self.payload_bytes += len;
+    }
+}
+
+fn header_bytes(kind: RecordKind, pipeline: u8, headroom: u16, len: usize) -> [u8; HEADER] {
+    let [h0, h1] = headroom.to_le_bytes();
+    let [a, b, c, d] = u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
+    [kind as u8, pipeline, h0, h1, a, b, c, d]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const ROOMS: Rooms = Rooms { head: 10, tail: 3 };
 
+    fn queue(outbox: &mut Outbox, pipeline: u8, payload: &[u8]) {
+        let (bytes, opened) = outbox.open(pipeline, ROOMS, 100);
+        bytes[..payload.len()].copy_from_slice(payload);
+        opened.commit(payload.len());
+    }
+
     #[test]
     fn records_are_walked_in_the_order_they_were_made() {
         let mut outbox = Outbox::default();
-        outbox.open(ROOMS, 100)[..5].copy_from_slice(b"hello");
-        outbox.commit(2, ROOMS, 5);
+        queue(&mut outbox, 2, b"hello");
         outbox.wish(RecordKind::Disconnect);
         let first = outbox.record(0, ROOMS.tail).unwrap();
-        assert_eq!(
-            (
-                first.kind,
-                first.pipeline,
-                &outbox.bytes()[first.payload.clone()]
-            ),
-            (RecordKind::Message, 2, &b"hello"[..])
-        );
+        assert_eq!((first.kind, first.pipeline), (RecordKind::Message, 2));
+        assert_eq!(&outbox.bytes()[first.payload.clone()], b"hello");
         assert!(first.payload.start >= usize::from(ROOMS.head));
         let second = outbox.record(first.next, ROOMS.tail).unwrap();
         assert_eq!(second.kind, RecordKind::Disconnect);
@@ -191,15 +215,14 @@ mod tests {
     #[test]
     fn an_opened_message_that_is_not_committed_leaves_nothing() {
         let mut outbox = Outbox::default();
-        outbox.open(ROOMS, 100)[0] = 1;
+        outbox.open(0, ROOMS, 100).0[0] = 1;
         assert!(outbox.is_empty() && outbox.record(0, ROOMS.tail).is_none());
     }
 
     #[test]
     fn clearing_keeps_the_memory_and_releasing_gives_it_back() {
         let mut outbox = Outbox::default();
-        outbox.open(ROOMS, 100);
-        outbox.commit(0, ROOMS, 1);
+        queue(&mut outbox, 0, b"x");
         outbox.clear();
         assert!(outbox.memory() > 0);
         outbox.release();

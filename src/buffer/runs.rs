@@ -7,13 +7,23 @@ use std::ops::Range;
 
 use crate::address::Path;
 
+/// What an arrival is to its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ArrivalKind {
+    /// A datagram for the lane's connection.
+    Packet,
+    /// The request that opens a connection in the lane, under this version of its slot.
+    Opens { version: u32, token: [u8; 8] },
+    /// The connect payload of a half-open record that has proved its address.
+    OpensProven { version: u32, token: [u8; 8] },
+}
+
 /// One datagram of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
     /// The lane it belongs to.
     pub(crate) lane: u8,
-    /// True if it is the first of a new connection: a request the endpoint admitted.
-    pub(crate) opens: bool,
+    pub(crate) kind: ArrivalKind,
     /// Number of the datagram among all of its driver, for orders that cross shards.
     pub(crate) number: u64,
     /// Where it came from.
@@ -27,6 +37,8 @@ pub(crate) struct Arrival {
 pub(crate) struct Runs {
     bytes: Vec<u8>,
     arrivals: Vec<Arrival>,
+    /// Arrivals that [`next`](Self::next) has given out.
+    taken: usize,
 }
 
 impl Runs {
@@ -42,9 +54,7 @@ impl Runs {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(datagram);
         self.arrivals.push(Arrival {
-            lane,
-            opens,
-            number,
+            lane, kind, number,
             path: *path,
             range: start..self.bytes.len(),
         });
@@ -55,9 +65,28 @@ impl Runs {
         self.arrivals.len()
     }
 
+    /// Lanes needed to hold them all.
+    pub(crate) fn lanes(&self) -> usize {
+        self.arrivals.iter().map(|arrival| usize::from(arrival.lane) + 1).max().unwrap_or(0)
+    }
+
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.arrivals.is_empty()
+    }
+
+    /// The next datagram, taken by this call: where it lies is its `range` of [`bytes`](Self::bytes).
+    ///
+    /// A panic while it is handled thus does not bring it back.
+    pub(crate) fn next(&mut self) -> Option<Arrival> {
+        let arrival = self.arrivals.get(self.taken)?.clone();
+        self.taken += 1;
+        Some(arrival)
+    }
+
+    /// The datagrams' bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The datagrams and their bytes, apart: open in place, then read.
@@ -69,5 +98,6 @@ impl Runs {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.arrivals.clear();
+        self.taken = 0;
     }
 }

@@ -1,1 +1,385 @@
-//! (skeleton)
+//! The driver: the public face.
+//!
+//! A driver has a front, which is the user's, and a back, which is the jobs'. Scheduling an update
+//! moves the back into the job; completing it brings it home and flips the inboxes. Everything a game
+//! loop does in between (pop, send, accept, disconnect) works on the front and never waits.
+//!
+//! This floor reads the clock, and speaks Unity Transport's words.
+
+mod clock;
+mod concurrent;
+mod connect;
+mod event;
+mod handle;
+mod office;
+mod port;
+mod send;
+mod statistics;
+mod update;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use concurrent::Concurrent;
+pub use event::NetworkEvent;
+pub use handle::JobHandle;
+pub use port::{ConnectionPort, Events, Sender};
+pub use send::SendGuard;
+pub use statistics::{DriverStatistics, ConnectionStatistics};
+
+use crate::address::NetworkEndpoint;
+use crate::buffer::desk::ConnectionState;
+use crate::error::{BindError, ListenError, PipelineError, SendError, WaitOutcome};
+use crate::id::{NetworkConnection, NetworkPipeline, StageId};
+use crate::interface::NetworkInterface;
+use crate::interface::udp::UdpInterface;
+use crate::job::{Back, Crew, Plan, Pool, PoolError, Threshold};
+use crate::settings::NetworkSettings;
+use clock::Clock;
+use connect::Lookup;
+use office::{Office, Shape};
+
+/// Sends and receives messages over many connections, in batched jobs.
+///
+/// ```
+/// use drumfire::{NetworkDriver, NetworkSettings};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut driver = NetworkDriver::new(NetworkSettings::builder().plain().build()?)?;
+/// driver.bind("127.0.0.1:0".parse()?)?;
+/// driver.listen()?;
+/// driver.schedule_update().complete();
+/// assert!(driver.accept().is_none());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What must not happen does not compile; each of these is a test:
+///
+/// A second update, or the driver itself, beside a live handle:
+/// ```compile_fail,E0499
+/// fn twice(driver: &mut drumfire::NetworkDriver) {
+///     let first = driver.schedule_update();
+///     let second = driver.schedule_update();
+///     first.complete();
+///     second.complete();
+/// }
+/// ```
+/// An event kept across an update:
+/// ```compile_fail,E0499
+/// fn keep(driver: &mut drumfire::NetworkDriver) {
+///     let event = driver.pop_event();
+///     driver.update();
+///     drop(event);
+/// }
+/// ```
+/// A concurrent view kept across `complete`:
+/// ```compile_fail,E0505
+/// fn keep(driver: &mut drumfire::NetworkDriver) {
+///     let mut handle = driver.schedule_update();
+///     let view = handle.to_concurrent();
+///     handle.complete();
+///     drop(view);
+/// }
+/// ```
+/// The driver dropped in flight:
+/// ```compile_fail,E0505
+/// fn drop_in_flight(mut driver: drumfire::NetworkDriver) {
+///     let handle = driver.schedule_update();
+///     drop(driver);
+///     handle.complete();
+/// }
+/// ```
+/// A chained job that borrows the game's data:
+/// ```compile_fail,E0373
+/// fn borrow(driver: &mut drumfire::NetworkDriver) {
+///     let mut score = 0;
+///     driver.schedule_update().then(|(), _| score += 1).complete();
+///     println!("{score}");
+/// }
+/// ```
+/// A view moved to a thread that may outlive the driver:
+/// ```compile_fail,E0597
+/// fn outlive(settings: drumfire::NetworkSettings) {
+///     let mut driver = drumfire::NetworkDriver::new(settings).unwrap();
+///     let view = driver.to_concurrent();
+///     std::thread::spawn(move || drop(view));
+/// }
+/// ```
+///
+/// Source: Unity Transport `NetworkDriver`.
+#[derive(Debug)]
+pub struct NetworkDriver {
+    settings: NetworkSettings,
+    front: Office,
+    /// The back, unless an update in flight has it.
+    home: Option<Box<Back>>,
+    /// The hand-over to the pool.
+    crew: Arc<Crew>,
+    /// Whether the update that is home has not been flipped yet.
+    unread: bool,
+    /// Workers woken for the update in flight.
+    woken: usize,
+    pool: Pool,
+    threshold: Threshold,
+    clock: Clock,
+    statistics: DriverStatistics,
+    /// Closed slots whose events may be unread.
+    closing: VecDeque<u32>,
+    /// Host names being resolved.
+    lookups: Vec<Lookup>,
+    /// Connections made, ever.
+    connections_made: usize,
+    port_cost: u64,
+    bound: bool,
+    listening: bool,
+}
+
+/// The driver could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriverError {
+    /// The worker threads could not be started.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+}
+
+impl NetworkDriver {
+    /// A driver over UDP.
+    ///
+    /// # Errors
+    /// If its own worker threads could not be started.
+    pub fn new(settings: NetworkSettings) -> Result<Self, DriverError> {
+        let interface = UdpInterface::new(connect::udp_options(&settings));
+        Self::with_interface(settings, interface)
+    }
+
+    /// A driver over an interface of the caller's choice.
+    ///
+    /// # Errors
+    /// If its own worker threads could not be started.
+    pub fn with_interface(settings: NetworkSettings, interface: impl NetworkInterface) -> Result<Self, DriverError> {
+        let pool = Pool::new(settings.workers().workers)?;
+        Ok(Self::build(settings, Box::new(interface), pool))
+    }
+
+    /// The same, with jobs on a pool that the caller shares with others.
+    pub fn with_pool(
+        settings: NetworkSettings,
+        interface: impl NetworkInterface,
+        pool: Arc<crate::ThreadPool>,
+    ) -> Self {
+        Self::build(settings, Box::new(interface), Pool::shared(pool))
+    }
+
+    /// The settings, as they were when the driver was made.
+    pub fn current_settings(&self) -> &NetworkSettings {
+        &self.settings
+    }
+
+    /// Takes a local address; port 0 picks a free one. Completes an update in flight.
+    ///
+    /// # Errors
+    /// A typed reason; the driver stays unbound (or bound as before) and usable.
+    pub fn bind(&mut self, endpoint: NetworkEndpoint) -> Result<(), BindError> {
+        self.complete();
+        if self.bound {
+            return Err(BindError::AlreadyBound { local: self.local_endpoint() });
+        }
+        self.with_site(|site| site.interface.bind(&endpoint)).unwrap_or(Err(BindError::UnsupportedFamily { endpoint }))?;
+        self.bound = true;
+        Ok(())
+    }
+
+    /// Lets others connect. Completes an update in flight.
+    ///
+    /// # Errors
+    /// If the driver is not bound, or listens already.
+    pub fn listen(&mut self) -> Result<(), ListenError> {
+        self.complete();
+        if !self.bound {
+            return Err(ListenError::NotBound);
+        }
+        if self.listening {
+            return Err(ListenError::AlreadyListening);
+        }
+        self.listening = true;
+        self.with_site(|site| site.rules.listening = true);
+        Ok(())
+    }
+
+    /// Whether the driver has a local address.
+    pub fn is_bound(&self) -> bool {
+        self.bound
+    }
+
+    /// Whether others may connect.
+    pub fn is_listening(&self) -> bool {
+        self.listening
+    }
+
+    /// The local endpoint, with its real port; invalid while unbound. Completes an update in flight.
+    pub fn local_endpoint(&mut self) -> NetworkEndpoint {
+        self.complete();
+        self.with_site(|site| site.interface.local_endpoint()).unwrap_or_default()
+    }
+
+    /// Creates a pipeline. Both peers create the same ones in the same order. Completes an update in
+    /// flight.
+    ///
+    /// # Errors
+    /// After the first connection, for more than 255, and for stages that are not available.
+    pub fn create_pipeline(&mut self, stages: &[StageId]) -> Result<NetworkPipeline, PipelineError> {
+        self.complete();
+        if self.connections_made > 0 || self.home.as_ref().is_some_and(|back| back.core.endpoint.slots() > 0) {
+            let connections = self.home.as_ref().map_or(0, |back| back.core.endpoint.slots());
+            return Err(PipelineError::AfterConnect { connections: connections.max(self.connections_made) });
+        }
+        if let Some(stage) = stages.iter().find(|stage| **stage != StageId::Null) {
+            return Err(PipelineError::UnknownStage { stage: stage.name() });
+        }
+        let id = self.front.shape.pipelines.checked_add(1).ok_or(PipelineError::TooMany)?;
+        self.front.shape.pipelines = id;
+        self.with_site(|site| site.rules.pipelines = id);
+        Ok(NetworkPipeline(id))
+    }
+
+    /// The oldest incoming connection that nobody has accepted. One that has closed meanwhile is
+    /// passed over.
+    pub fn accept(&mut self) -> Option<NetworkConnection> {
+        self.front.accept().map(|(connection, _)| connection)
+    }
+
+    /// The same, with the payload the client sent along (empty without one).
+    pub fn accept_with_payload(&mut self) -> Option<(NetworkConnection, Vec<u8>)> {
+        self.front.accept()
+    }
+
+    /// The next event of any connection, in slot order. Connections that wait for
+    /// [`accept`](Self::accept) keep theirs.
+    pub fn pop_event(&mut self) -> Option<(NetworkConnection, NetworkEvent<'_>)> {
+        self.front.pop_event()
+    }
+
+    /// The next event of one connection. None for handles that name none.
+    pub fn pop_event_for_connection(&mut self, connection: NetworkConnection) -> Option<NetworkEvent<'_>> {
+        self.front.pop_event_for_connection(connection)
+    }
+
+    /// Unread events of one connection; 0 for handles that name none.
+    pub fn event_queue_size_for_connection(&mut self, connection: NetworkConnection) -> usize {
+        self.front.event_count(connection)
+    }
+
+    /// Opens a message as large as fits. See [`SendGuard`].
+    ///
+    /// # Errors
+    /// Typed reasons with Unity's numbers; nothing is taken.
+    pub fn begin_send(
+        &mut self,
+        pipeline: NetworkPipeline,
+        connection: NetworkConnection,
+    ) -> Result<SendGuard<'_>, SendError> {
+        self.front.begin_send(pipeline, connection, 0)
+    }
+
+    /// Opens a message of exactly `required` bytes of capacity (0: as large as fits).
+    ///
+    /// # Errors
+    /// Typed reasons with Unity's numbers; nothing is taken.
+    pub fn begin_send_with(
+        &mut self,
+        pipeline: NetworkPipeline,
+        connection: NetworkConnection,
+        required: usize,
+    ) -> Result<SendGuard<'_>, SendError> {
+        self.front.begin_send(pipeline, connection, required)
+    }
+
+    /// Leaves a connection, after what was sent before. Its state reads disconnected at once, and no
+    /// event follows; the peer learns of it by the next update. Harmless if it is gone already.
+    pub fn disconnect(&mut self, connection: NetworkConnection) {
+        self.front.disconnect(connection);
+    }
+
+    /// State of a connection; disconnected for handles that name none.
+    pub fn connection_state(&self, connection: NetworkConnection) -> ConnectionState {
+        self.front.state(connection)
+    }
+
+    /// Handles of all connections the application has, in slot order.
+    pub fn connections(&self) -> impl Iterator<Item = NetworkConnection> {
+        self.front.connections()
+    }
+
+    /// Where the peer is now; invalid for handles that name none.
+    pub fn remote_endpoint(&self, connection: NetworkConnection) -> NetworkEndpoint {
+        self.front.snapshot(connection).map(|snapshot| snapshot.remote).unwrap_or_default()
+    }
+
+    /// Largest packet to this peer in bytes, transport headers included (Unity:
+    /// `GetMaxSupportedMessageSize`).
+    ///
+    /// # Errors
+    /// As [`begin_send`](Self::begin_send) for handles that name none.
+    pub fn max_message_size(&self, connection: NetworkConnection) -> Result<usize, SendError> {
+        self.front.snapshot(connection).map(|snapshot| usize::from(snapshot.path_mtu))
+    }
+
+    /// Largest message of `pipeline` to this peer in bytes: exactly the capacity that
+    /// [`begin_send`](Self::begin_send) would give (Unity: `GetMaxSupportedPayloadSize`).
+    ///
+    /// # Errors
+    /// As [`begin_send`](Self::begin_send).
+    pub fn max_payload(&mut self, pipeline: NetworkPipeline, connection: NetworkConnection) -> Result<usize, SendError> {
+        self.front.begin_send(pipeline, connection, 0).map(|guard| guard.capacity())
+    }
+
+    /// Bytes of headers in front of a message of `pipeline`, IP and UDP left out.
+    pub fn max_header_size(&self, _pipeline: NetworkPipeline) -> usize {
+        self.front.shape.header
+    }
+
+    /// All connections at once, for parallel jobs.
+    pub fn to_concurrent(&mut self) -> Concurrent<'_> {
+        Concurrent { office: &mut self.front, pool: &self.pool, port_cost: &mut self.port_cost }
+    }
+
+    /// Counters and facts as of the last completed update.
+    pub fn statistics(&self) -> &DriverStatistics {
+        &self.statistics
+    }
+
+    /// Counters of one connection as of the last completed update; zero for handles that name none.
+    pub fn connection_statistics(&self, connection: NetworkConnection) -> ConnectionStatistics {
+        self.front
+            .snapshot(connection)
+            .map(|snapshot| ConnectionStatistics { traffic: snapshot.traffic })
+            .unwrap_or_default()
+    }
+
+    fn build(settings: NetworkSettings, interface: Box<dyn NetworkInterface>, pool: Pool) -> Self {
+        let clock = Clock::new(&settings);
+        let (back, shape) = update::build_back(&settings, interface, clock.now());
+        let threshold = Threshold::new(settings.workers().inline_threshold);
+        Self {
+            front: Office::new(shape),
+            home: Some(Box::new(back)),
+            crew: Arc::new(Crew::new(64)),
+            unread: false,
+            woken: 0,
+            pool,
+            threshold,
+            clock,
+            statistics: DriverStatistics::default(),
+            closing: VecDeque::new(),
+            lookups: Vec::new(),
+            connections_made: 0,
+            port_cost: 100,
+            bound: false,
+            listening: false,
+            settings,
+        }
+    }
+}

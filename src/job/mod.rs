@@ -1,1 +1,40 @@
-//! (skeleton)
+//! The update as jobs.
+//!
+//! The only floor that knows threads. It runs the stages of an update (receive, route, decrypt,
+//! process, send, finish) over the shards, inline or spread over a pool, and times them. It decides
+//! nothing about the protocol: the same stages run in the same order for every connection whatever
+//! the number of threads.
+//!
+//! ```text
+//! lead      receive ─ route ─ receive ─ route ─ … ─ receive ─┬─ finish ─ chained jobs ─ home
+//!              └─ slice ─┐        └─ slice ─┐                │
+//! helpers               decrypt ─ process  decrypt ─ process ─ serve ─ send
+//! ```
+
+mod decrypt;
+mod finish;
+mod lead;
+mod parallel;
+mod pool;
+mod process;
+mod receive;
+mod route;
+mod send;
+mod shard;
+mod site;
+mod sync;
+mod task;
+mod threshold;
+mod timing;
+
+pub(crate) use finish::{Incoming, Outcome};
+pub(crate) use lead::{Back, Core, Crew, Phase, Step, lead, run};
+pub use parallel::ParallelIterator;
+pub(crate) use parallel::par_lanes;
+pub use pool::PoolError;
+pub(crate) use pool::Pool;
+pub(crate) use shard::Shard;
+pub(crate) use site::Site;
+pub(crate) use task::{Next, Panic};
+pub(crate) use threshold::{Plan, Threshold};
+pub use timing::StageTimes;

@@ -1,0 +1,220 @@
+//! The office: the desks of all shards together, as the user works at them.
+//!
+//! The driver keeps one on its front; a chained job gets one made of the back's desks. Both offer the
+//! same: accept, pop, send, disconnect, ask. No call here waits for an update in flight.
+
+use std::collections::VecDeque;
+
+use parking_lot::Mutex;
+
+use super::event::NetworkEvent;
+use super::port::{ConnectionPort, Held};
+use super::send::{SendGuard, Sending};
+use crate::buffer::desk::{ConnectionState, Desk, Snapshot, lanes_of};
+use crate::buffer::outbox::{RecordKind, Rooms};
+use crate::error::SendError;
+use crate::id::{LANES_PER_SHARD, NetworkConnection, NetworkPipeline};
+use crate::job::Incoming;
+
+/// What messages look like on this driver: the same for all its connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    /// Pipelines beside the null one.
+    pub(crate) pipelines: u8,
+    /// Transport headers of a packet: padding of the layers below, connection header, pipeline id.
+    pub(crate) header: usize,
+    pub(crate) rooms: Rooms,
+    /// Payload bytes that may wait in one connection's outbox.
+    pub(crate) send_budget: usize,
+}
+
+/// Desks, and the connections that wait for `accept`.
+#[derive(Debug)]
+pub(crate) struct Office {
+    pub(crate) desks: Vec<Desk>,
+    pub(crate) incoming: VecDeque<Incoming>,
+    pub(crate) shape: Shape,
+    /// Where the global pop goes on.
+    cursor: usize,
+}
+
+impl Office {
+    pub(crate) fn new(shape: Shape) -> Self {
+        Self { desks: Vec::new(), incoming: VecDeque::new(), shape, cursor: 0 }
+    }
+
+    /// The snapshot of a connection, if the handle is of this driver and not outdated.
+    pub(crate) fn snapshot(&self, connection: NetworkConnection) -> Result<&Snapshot, SendError> {
+        let snapshot = self.desks.get(connection.shard()).and_then(|desk| desk.snapshots.get(connection.lane()));
+        match snapshot {
+            Some(snapshot) if snapshot.version == connection.version() => Ok(snapshot),
+            Some(snapshot) if snapshot.version != 0 => {
+                Err(SendError::StaleConnection { version: connection.version(), current: snapshot.version })
+            }
+            _ => Err(SendError::UnknownConnection {
+                index: connection.index(),
+                slots: u32::try_from(self.desks.iter().map(Desk::lanes).sum::<usize>()).unwrap_or(u32::MAX),
+            }),
+        }
+    }
+
+    /// State of a connection; disconnected for handles that name none.
+    pub(crate) fn state(&self, connection: NetworkConnection) -> ConnectionState {
+        let left = self.desks.get(connection.shard()).is_none_or(|desk| desk.marks.is_leaving(connection.lane()));
+        match self.snapshot(connection) {
+            Ok(snapshot) if !left => snapshot.state,
+            _ => ConnectionState::Disconnected,
+        }
+    }
+
+    /// The oldest established connection that nobody has accepted, with its connect payload.
+    ///
+    /// One that has closed meanwhile is passed over.
+    pub(crate) fn accept(&mut self) -> Option<(NetworkConnection, Vec<u8>)> {
+        while let Some(Incoming { connection, payload }) = self.incoming.pop_front() {
+            if self.state(connection) == ConnectionState::Disconnected {
+                continue;
+            }
+            let desk = self.desks.get_mut(connection.shard())?;
+            desk.owned |= 1 << connection.lane();
+            desk.outboxes.get_mut(connection.lane())?.get_mut().wish(RecordKind::Accepted);
+            desk.marks.written(connection.lane());
+            return Some((connection, payload));
+        }
+        None
+    }
+
+    /// Leaves a connection. Nothing happens if it is gone already.
+    pub(crate) fn disconnect(&mut self, connection: NetworkConnection) {
+        if self.state(connection) == ConnectionState::Disconnected {
+            return;
+        }
+        let Some(desk) = self.desks.get_mut(connection.shard()) else { return };
+        if let Some(outbox) = desk.outboxes.get_mut(connection.lane()) {
+            outbox.get_mut().wish(RecordKind::Disconnect);
+            desk.marks.leaving(connection.lane());
+        }
+    }
+
+    /// The next event of any connection the application has, in slot order.
+    pub(crate) fn pop_event(&mut self) -> Option<(NetworkConnection, NetworkEvent<'_>)> {
+        let (shard, lane) = self.next_ready()?;
+        let desk = self.desks.get_mut(shard)?;
+        let version = desk.snapshots.get(lane)?.version;
+        let index = u32::try_from(shard * LANES_PER_SHARD + lane).unwrap_or(u32::MAX);
+        let raw = desk.inboxes.get_mut(lane)?.get_mut().pop()?;
+        Some((NetworkConnection::new(index, version), NetworkEvent::from_raw(&raw)))
+    }
+
+    /// The next lane with an unread event, from where the last search ended.
+    fn next_ready(&mut self) -> Option<(usize, usize)> {
+        let shards = self.desks.len();
+        for step in 0..shards {
+            let shard = (self.cursor + step) % shards;
+            let desk = self.desks.get_mut(shard)?;
+            for lane in lanes_of(desk.ready & desk.owned) {
+                if desk.inboxes.get_mut(lane).is_some_and(|inbox| !inbox.get_mut().is_empty()) {
+                    self.cursor = shard;
+                    return Some((shard, lane));
+                }
+                desk.ready &= !(1 << lane);
+            }
+        }
+        self.cursor = 0;
+        None
+    }
+
+    /// The next event of one connection.
+    pub(crate) fn pop_event_for_connection(&mut self, connection: NetworkConnection) -> Option<NetworkEvent<'_>> {
+        self.snapshot(connection).ok()?;
+        let desk = self.desks.get_mut(connection.shard())?;
+        if desk.owned & (1 << connection.lane()) == 0 {
+            return None;
+        }
+        let raw = desk.inboxes.get_mut(connection.lane())?.get_mut().pop()?;
+        Some(NetworkEvent::from_raw(&raw))
+    }
+
+    /// Unread events of one connection.
+    pub(crate) fn event_count(&mut self, connection: NetworkConnection) -> usize {
+        if self.snapshot(connection).is_err() {
+            return 0;
+        }
+        let inbox = self.desks.get_mut(connection.shard()).and_then(|desk| desk.inboxes.get_mut(connection.lane()));
+        inbox.map_or(0, |inbox| inbox.get_mut().len())
+    }
+
+    /// Opens a message.
+    pub(crate) fn begin_send(
+        &mut self,
+        pipeline: NetworkPipeline,
+        connection: NetworkConnection,
+        required: usize,
+    ) -> Result<SendGuard<'_>, SendError> {
+        let snapshot = *self.snapshot(connection)?;
+        let state = self.state(connection);
+        let Self { desks, shape, .. } = self;
+        let lane = connection.lane();
+        let (outbox, marks) = desks
+            .get_mut(connection.shard())
+            .and_then(|desk| Some((desk.outboxes.get_mut(lane)?.get_mut(), &desk.marks)))
+            .ok_or(SendError::NotConnected { state: "disconnected" })?;
+        Sending { snapshot: &snapshot, state, shape, marks, lane }.begin(outbox, pipeline, required)
+    }
+
+    /// Every connection the application has, in slot order, with its events and its outbox.
+    pub(crate) fn ports(&mut self) -> impl Iterator<Item = ConnectionPort<'_>> {
+        let shape = &self.shape;
+        self.desks.iter_mut().enumerate().flat_map(move |(shard, desk)| ports_of(shard, desk, shape))
+    }
+
+    /// Handles of every connection the application has, in slot order.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = NetworkConnection> {
+        self.desks.iter().enumerate().flat_map(|(shard, desk)| {
+            lanes_of(desk.owned).filter_map(move |lane| {
+                let version = desk.snapshots.get(lane)?.version;
+                let index = u32::try_from(shard * LANES_PER_SHARD + lane).ok()?;
+                Some(NetworkConnection::new(index, version))
+            })
+        })
+    }
+
+    /// Messages that wait in the outboxes.
+    pub(crate) fn queued_messages(&mut self) -> usize {
+        self.desks
+            .iter_mut()
+            .filter_map(|desk| (desk.written() != 0).then_some(desk))
+            .map(|desk| {
+                lanes_of(desk.written())
+                    .filter_map(|lane| desk.outboxes.get_mut(lane).map(|outbox| outbox.get_mut().messages()))
+                    .sum::<usize>()
+            })
+            .sum()
+    }
+}
+
+/// The ports of one desk's connections.
+pub(crate) fn ports_of<'a>(
+    shard: usize,
+    desk: &'a mut Desk,
+    shape: &'a Shape,
+) -> impl Iterator<Item = ConnectionPort<'a>> {
+    let Desk { inboxes, outboxes, snapshots, marks, owned, .. } = desk;
+    let (owned, marks) = (*owned, &*marks);
+    inboxes.iter_mut().zip(outboxes).zip(&*snapshots).enumerate().filter_map(move |(lane, ((inbox, outbox), snapshot))| {
+        if owned & (1 << lane) == 0 {
+            return None;
+        }
+        let index = u32::try_from(shard * LANES_PER_SHARD + lane).ok()?;
+        Some(ConnectionPort {
+            connection: NetworkConnection::new(index, snapshot.version),
+            inbox: Held::Owned(Mutex::get_mut(inbox)),
+            outbox: Held::Owned(Mutex::get_mut(outbox)),
+            snapshot,
+            state: if marks.is_leaving(lane) { ConnectionState::Disconnected } else { snapshot.state },
+            shape,
+            marks,
+            lane,
+        })
+    })
+}

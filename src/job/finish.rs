@@ -1,0 +1,84 @@
+//! Stage 7, finish: merges what the shards report, in slot order, and answers strangers.
+
+use super::lead::Back;
+use super::send::Batch;
+use super::timing::Stopwatch;
+use crate::id::{LANES_PER_SHARD, NetworkConnection};
+use crate::interface::Transmit;
+use crate::link::Notice;
+
+/// An incoming connection that waits for `accept`.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) connection: NetworkConnection,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// What an update has for the front.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Shards that were served.
+    pub(crate) served: Vec<usize>,
+    /// Connections to accept, in the order they were established.
+    pub(crate) incoming: Vec<Incoming>,
+    /// Slots whose connection is over; free again once their events are read.
+    pub(crate) closed: Vec<u32>,
+    /// Pieces of work that helpers took.
+    pub(crate) taken: usize,
+}
+
+/// Merges the reports of the shards that were served.
+pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
+    let mut established: Vec<(u64, u32, Vec<u8>)> = Vec::new();
+    let Back { core, shards, outcome, .. } = back;
+    outcome.served.sort_unstable();
+    outcome.served.dedup();
+    for index in &outcome.served {
+        let Some(Some(shard)) = shards.get_mut(*index) else { continue };
+        core.inward.take_from(&mut shard.inward);
+        core.outward.take_from(&mut shard.outward);
+        core.sent.take_from(&mut shard.sent);
+        core.times.take_from(&mut shard.times);
+        let first = u32::try_from(*index * LANES_PER_SHARD).unwrap_or(u32::MAX);
+        for notice in shard.notices.drain(..) {
+            match notice {
+                Notice::Established { lane, order, payload } => {
+                    established.push((order, first + u32::from(lane), payload));
+                }
+                Notice::Validated { lane } => core.endpoint.validated(first + u32::from(lane)),
+                Notice::Moved { lane, from, to } => core.endpoint.moved(first + u32::from(lane), &from, &to),
+                Notice::Closed { lane, .. } => {
+                    let slot = first + u32::from(lane);
+                    core.endpoint.closed(slot);
+                    outcome.closed.push(slot);
+                }
+            }
+        }
+    }
+    established.sort_by_key(|(order, slot, _)| (*order, *slot));
+    for (_, slot, payload) in established {
+        outcome.incoming.push(Incoming { connection: core.endpoint.connection(slot), payload });
+    }
+    core.endpoint.service(core.site.now, &core.site.rules, &mut core.replies);
+    send_replies(back);
+    back.core.site.interface.flush();
+    watch.lap(&mut back.core.times.finish);
+}
+
+/// Sends the answers to strangers. What the interface has no room for is dropped: strangers ask again.
+fn send_replies(back: &mut Back) {
+    let core = &mut back.core;
+    let mut batch = Batch::new();
+    for (path, bytes) in core.replies.iter() {
+        core.sent.entered += 1;
+        core.sent.bytes += u64::try_from(bytes.len()).unwrap_or(0);
+        let transmit = Transmit { to: &path.remote, from: path.local, bytes };
+        if !batch.push(transmit) {
+            batch.send_or_drop(&*core.site.interface, &mut core.report, &mut core.sent);
+            batch = Batch::new();
+            batch.push(transmit);
+        }
+    }
+    batch.send_or_drop(&*core.site.interface, &mut core.report, &mut core.sent);
+    core.replies.clear();
+}

@@ -1,0 +1,370 @@
+//! The lead: one update from its first datagram to its last, on one thread or with a crew.
+//!
+//! Receiving runs ahead: while the crew works on one slice, the lead reads and routes the next, and
+//! lends a hand where the crew falls behind. A shard is out with one slice at a time, so a
+//! connection's datagrams keep their order; it is served and sent once, with the last slice, so
+//! acknowledgements ride along and runs to one peer stay whole.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::shard::{NEVER, Shard, is_due};
+use super::site::Site;
+use super::task::Task;
+use super::timing::{StageTimes, Stopwatch};
+use super::{Outcome, decrypt, finish, process, receive, route, send};
+use crate::buffer::batch::{BATCH_SIZE, ReceiveBatch};
+use crate::buffer::desk::Desk;
+use crate::buffer::runs::Runs;
+use crate::counters::{DropReason, Flow};
+use crate::endpoint::{Endpoint, Replies};
+use crate::id::LANES_PER_SHARD;
+use crate::interface::{Received, SendReport};
+use crate::link::Deadline;
+use crate::random::Random;
+
+/// Arrivals of one shard that are not with its job yet.
+#[derive(Debug)]
+pub(crate) struct Staging {
+    pub(crate) runs: Runs,
+    /// Datagrams of each lane in this update.
+    pub(crate) counts: [u16; LANES_PER_SHARD],
+}
+
+/// How far an update has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// From the start: receive, and everything after it.
+    Whole,
+    /// Only serve and send what the user wrote (`schedule_flush_send`).
+    Flush,
+    /// Nothing but chained jobs is left.
+    Chained,
+}
+
+/// What the lead has to itself.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) site: Arc<Site>,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) replies: Replies,
+    pub(crate) batch: ReceiveBatch,
+    pub(crate) staging: Vec<Staging>,
+    /// Datagrams staged since the last slice was given away.
+    pub(crate) staged: usize,
+    /// Datagrams received by this update.
+    pub(crate) received: usize,
+    /// Datagrams received by this driver, ever: their numbers.
+    pub(crate) arrived: u64,
+    /// When each shard must be served next.
+    pub(crate) wake: Vec<Deadline>,
+    pub(crate) inward: Flow,
+    pub(crate) outward: Flow,
+    pub(crate) sent: Flow,
+    pub(crate) times: StageTimes,
+    pub(crate) report: SendReport,
+    /// Updates that ended with datagrams left in the interface because of `rx_budget`.
+    pub(crate) receive_deferred: u64,
+    pub(crate) rx_budget: usize,
+    pub(crate) per_connection: u16,
+    pub(crate) slice: usize,
+    /// Whether a slice is read while the one before it is processed.
+    pub(crate) overlap: bool,
+    pub(crate) seed: Option<u64>,
+    pub(crate) phase: Phase,
+}
+
+/// Everything of a driver that is not the user's: the lead's core, the shards and their desks.
+#[derive(Debug)]
+pub(crate) struct Back {
+    pub(crate) core: Core,
+    /// A shard is none while its job has it.
+    pub(crate) shards: Vec<Option<Box<Shard>>>,
+    pub(crate) desks: Vec<Desk>,
+    pub(crate) outcome: Outcome,
+}
+
+/// One shard's work in one slice. It comes back as it went, without the site.
+#[derive(Debug)]
+pub(crate) struct Work {
+    shard: Box<Shard>,
+    desk: Desk,
+    site: Option<Arc<Site>>,
+    mode: Mode,
+}
+
+/// What a piece of work is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Process a slice that is not the last.
+    Slice,
+    /// Process the last slice, serve the lanes and send.
+    Last,
+    /// Send what the user wrote, outside an update: no timer is judged, nobody is disconnected.
+    Flush,
+}
+
+/// The hand-over of a driver.
+pub(crate) type Crew = Task<Box<Back>, Work>;
+
+/// Where a step of the lead ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Done,
+    /// More has arrived than is worth doing here: go on with a crew.
+    TooMuch,
+}
+
+impl Back {
+    /// Makes room for the lane of `slot`, on the back side.
+    pub(crate) fn grow_to(&mut self, slot: u32) {
+        let (shard, lane) = (slot as usize / LANES_PER_SHARD, slot as usize % LANES_PER_SHARD);
+        while self.shards.len() <= shard {
+            let index = self.shards.len();
+            let random = Random::new(self.core.seed, 1 + u64::try_from(index).unwrap_or(0));
+            self.shards.push(Some(Box::new(Shard::new(index, random))));
+            self.desks.push(Desk::default());
+            self.core.staging.push(Staging { runs: Runs::default(), counts: [0; LANES_PER_SHARD] });
+            self.core.wake.push(NEVER);
+        }
+        // A shard that is out grows when it comes home: see `send_out`.
+        if let (Some(Some(shard)), Some(desk)) = (self.shards.get_mut(shard), self.desks.get_mut(shard)) {
+            shard.grow(lane + 1);
+            desk.grow(lane + 1);
+        }
+    }
+
+    /// Runs the update as far as it goes on this thread, with a crew's help if there is one.
+    ///
+    /// Without a crew it stops with [`Step::TooMuch`] once `limit` of work has arrived; calling it
+    /// again, with a crew, goes on from there.
+    pub(crate) fn run(&mut self, crew: Option<&Crew>, limit: Option<Duration>) -> Step {
+        let mut watch = Stopwatch::start();
+        let mut out = 0;
+        if self.core.phase == Phase::Whole && self.receive_all(crew, limit, &mut out, &mut watch) == Step::TooMuch {
+            return Step::TooMuch;
+        }
+        if self.core.phase != Phase::Chained {
+            let mode = if self.core.phase == Phase::Flush { Mode::Flush } else { Mode::Last };
+            self.serve_all(crew, out, mode);
+            self.core.phase = Phase::Chained;
+            let mut watch = Stopwatch::start();
+            finish::finish(self, &mut watch);
+        }
+        Step::Done
+    }
+
+    fn receive_all(
+        &mut self,
+        crew: Option<&Crew>,
+        limit: Option<Duration>,
+        out: &mut usize,
+        watch: &mut Stopwatch,
+    ) -> Step {
+        let started = self.core.received;
+        loop {
+            if self.core.received >= self.core.rx_budget {
+                self.core.receive_deferred += 1;
+                return Step::Done;
+            }
+            let mut batch = std::mem::replace(&mut self.core.batch, ReceiveBatch::empty());
+            let received = receive::receive(&*self.core.site.interface, &mut batch, &mut self.core.times, watch);
+            let full = batch.len() >= BATCH_SIZE;
+            let datagrams = route::route(self, &batch, watch);
+            self.core.batch = batch;
+            self.core.received += datagrams;
+            match received {
+                Received::More if full || datagrams > 0 => {}
+                _ => return Step::Done,
+            }
+            match crew {
+                None => {
+                    // A packet and its answer cost about 3 µs on loopback.
+                    let work = Duration::from_micros(3) * u32::try_from(self.core.received - started).unwrap_or(u32::MAX);
+                    if limit.is_some_and(|limit| work > limit) {
+                        return Step::TooMuch;
+                    }
+                }
+                Some(crew) => {
+                    if self.core.staged < self.core.slice {
+                        continue;
+                    }
+                    self.collect(crew, out);
+                    if *out == 0 {
+                        self.give_slice_away(crew, out);
+                        if !self.core.overlap {
+                            self.work_off(crew, out);
+                        }
+                    } else {
+                        // The crew is behind: lend a hand, then read on.
+                        self.help(crew, out);
+                    }
+                    watch.restart();
+                }
+            }
+        }
+    }
+
+    /// Processes the last slice of every shard, serves it and sends.
+    fn serve_all(&mut self, crew: Option<&Crew>, mut out: usize, mode: Mode) {
+        if let Some(crew) = crew {
+            self.work_off(crew, &mut out);
+        }
+        let now = self.core.site.now;
+        for index in 0..self.shards.len() {
+            let busy = self.core.staging.get(index).is_some_and(|staging| !staging.runs.is_empty())
+                || self.desks.get_mut(index).is_some_and(|desk| desk.written() != 0)
+                || mode == Mode::Last && self.core.wake.get(index).is_some_and(|deadline| is_due(deadline, now));
+            if !busy {
+                continue;
+            }
+            self.outcome.served.push(index);
+            let Some(work) = self.send_out(index, mode) else { continue };
+            match crew {
+                Some(crew) => match crew.dispatch(work) {
+                    Ok(()) => out += 1,
+                    Err(work) => self.take_in(run(work)),
+                },
+                None => self.take_in(run(work)),
+            }
+        }
+        if let Some(crew) = crew {
+            crew.announce();
+            self.work_off(crew, &mut out);
+        }
+        self.core.staged = 0;
+    }
+
+    /// Gives every shard with arrivals to the crew.
+    fn give_slice_away(&mut self, crew: &Crew, out: &mut usize) {
+        self.core.staged = 0;
+        for index in 0..self.shards.len() {
+            if self.core.staging.get(index).is_none_or(|staging| staging.runs.is_empty()) {
+                continue;
+            }
+            let Some(work) = self.send_out(index, Mode::Slice) else { continue };
+            match crew.dispatch(work) {
+                Ok(()) => *out += 1,
+                Err(work) => self.take_in(run(work)),
+            }
+        }
+        crew.announce();
+    }
+
+    /// Packs a shard up, with its staged arrivals.
+    fn send_out(&mut self, index: usize, mode: Mode) -> Option<Work> {
+        let mut shard = self.shards.get_mut(index)?.take()?;
+        let mut desk = std::mem::take(self.desks.get_mut(index)?);
+        let staging = self.core.staging.get_mut(index)?;
+        std::mem::swap(&mut shard.runs, &mut staging.runs);
+        // Lanes that were opened while the shard was out.
+        let lanes = shard.runs.lanes().max(desk.lanes());
+        shard.grow(lanes);
+        desk.grow(lanes);
+        if mode == Mode::Last {
+            staging.counts = [0; LANES_PER_SHARD];
+        }
+        Some(Work { shard, desk, site: Some(self.core.site.clone()), mode })
+    }
+
+    /// Unpacks a shard.
+    fn take_in(&mut self, work: Work) {
+        let Work { shard, desk, mode, .. } = work;
+        let index = shard.index;
+        if mode != Mode::Slice && let Some(wake) = self.core.wake.get_mut(index) {
+            *wake = shard.next_deadline();
+            if !shard.deferred.is_empty() {
+                wake.at = self.core.site.now.at;
+            }
+        }
+        if let (Some(home), Some(place)) = (self.shards.get_mut(index), self.desks.get_mut(index)) {
+            *home = Some(shard);
+            *place = desk;
+        }
+    }
+
+    /// Takes in what is done.
+    fn collect(&mut self, crew: &Crew, out: &mut usize) {
+        while let Some(work) = crew.collect() {
+            self.take_in(work);
+            *out -= 1;
+        }
+    }
+
+    /// Does one piece of work, if one is left.
+    fn help(&mut self, crew: &Crew, out: &mut usize) -> bool {
+        let Some(work) = crew.take_back() else { return false };
+        self.take_in(run(work));
+        *out -= 1;
+        true
+    }
+
+    /// Works until everything that was given away is home.
+    fn work_off(&mut self, crew: &Crew, out: &mut usize) {
+        while self.help(crew, out) {}
+        while *out > 0 {
+            let work = crew.wait_collect();
+            self.take_in(work);
+            *out -= 1;
+        }
+    }
+}
+
+/// One shard's job: stages 3 to 5, back to back, while its data is in the cache.
+///
+/// A panic in it ends the connection that was being worked on, and no other.
+pub(crate) fn run(mut work: Work) -> Work {
+    let Some(site) = work.site.take() else { return work };
+    let Work { shard, desk, mode, .. } = &mut work;
+    while catch_unwind(AssertUnwindSafe(|| run_stages(shard, desk, &site, *mode))).is_err() {
+        shard.inward.drops.count(DropReason::InternalError);
+        if shard.current.is_none() {
+            // The interface panicked: what it was to send is lost, the connections are not.
+            send::abandon(shard, desk);
+            break;
+        }
+        process::end_interrupted_lane(shard, desk);
+    }
+    work
+}
+
+fn run_stages(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode) {
+    let mut watch = Stopwatch::start();
+    if !shard.runs.is_empty() {
+        decrypt::decrypt(shard);
+        watch.lap(&mut shard.times.decrypt);
+        process::handle_packets(shard, desk, site);
+    }
+    if mode == Mode::Slice {
+        watch.lap(&mut shard.times.process);
+        return;
+    }
+    process::serve(shard, desk, site, mode);
+    watch.lap(&mut shard.times.process);
+    send::send(shard, desk, site);
+}
+
+/// Runs a submitted update to its end, chained jobs included, and puts it where the driver finds it.
+pub(crate) fn lead(crew: &Crew, mut back: Box<Back>) {
+    if back.core.phase != Phase::Chained {
+        back.run(Some(crew), None);
+    }
+    back.outcome.taken += crew.dismiss();
+    while let Some((mut with, next)) = crew.next_or_finish(back) {
+        next(&mut with);
+        with.flush_written();
+        back = with;
+    }
+}
+
+impl Back {
+    /// Serves and sends what a chained job wrote.
+    fn flush_written(&mut self) {
+        if self.desks.iter_mut().any(|desk| desk.written() != 0) {
+            self.serve_all(None, 0, Mode::Flush);
+            let mut watch = Stopwatch::start();
+            finish::finish(self, &mut watch);
+        }
+    }
+}

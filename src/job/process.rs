@@ -1,0 +1,193 @@
+//! Stage 4, process: the connection protocol of one shard.
+//!
+//! Packets first, in order of arrival; then, once an update, each lane that has anything to do is
+//! served: its messages and wishes in the order they were made, then its timers.
+
+use super::lead::Mode;
+use super::shard::{NEVER, Shard};
+use super::site::Site;
+use crate::buffer::desk::{Desk, Snapshot, lanes_of};
+use crate::buffer::inbox::EventKind;
+use crate::buffer::outbox::RecordKind;
+use crate::buffer::runs::ArrivalKind;
+use crate::counters::DropReason;
+use crate::error::DisconnectReason;
+use crate::link::{Context, Link, Notice};
+use crate::wire::connection::Token;
+
+/// Hands the shard's datagrams to their links.
+pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
+    let Shard { links, touched, current, runs, egress, notices, inward, outward, random, .. } = shard;
+    let Desk { inboxes, snapshots, .. } = desk;
+    while let Some(arrival) = runs.next() {
+        let lane = usize::from(arrival.lane);
+        let (Some(slot), Some(inbox), Some(packet)) =
+            (links.get_mut(lane), inboxes.get_mut(lane), runs.bytes().get(arrival.range.clone()))
+        else {
+            continue;
+        };
+        *current = Some(lane);
+        *touched |= 1 << lane;
+        let mut cx = Context {
+            now: site.now,
+            rules: &site.rules,
+            lane: arrival.lane,
+            inbox: inbox.get_mut(),
+            egress: &mut *egress,
+            notices: &mut *notices,
+            inward: &mut *inward,
+            outward: &mut *outward,
+            random: &mut *random,
+        };
+        match (arrival.kind, slot) {
+            (ArrivalKind::Packet, Some(link)) => link.handle_packet(&arrival.path, packet, arrival.number, &mut cx),
+            // The link ended earlier in this update.
+            (ArrivalKind::Packet, None) => cx.inward.drops.count(DropReason::UnknownToken),
+            (ArrivalKind::Opens { version, token }, slot) => {
+                open_snapshot(snapshots, lane, version);
+                *slot = Some(Link::admit(Token(token), &arrival.path, packet, arrival.number, &mut cx));
+            }
+            (ArrivalKind::OpensProven { version, token }, slot) => {
+                open_snapshot(snapshots, lane, version);
+                let payload = packet.to_vec();
+                *slot = Some(Link::admit_proven(Token(token), &arrival.path, payload, arrival.number, &mut cx));
+            }
+        }
+    }
+    *current = None;
+    runs.clear();
+}
+
+/// Serves every lane that was touched, written to, or is due.
+pub(crate) fn serve(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode) {
+    let written = desk.written();
+    let mut lanes = written;
+    if mode == Mode::Last {
+        shard.touched |= written | shard.leaving | shard.due(site.now);
+        lanes = shard.touched;
+    }
+    for lane in lanes_of(lanes) {
+        // Taken off first: a panic does not bring the lane back.
+        shard.touched &= !(1 << lane);
+        serve_lane(shard, desk, site, lane, mode);
+    }
+    // The outboxes are emptied by the send stage, which still reads from them.
+    shard.current = None;
+}
+
+fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode: Mode) {
+    let written = desk.written() & (1 << lane) != 0;
+    let Desk { inboxes, outboxes, snapshots, ready, changed, .. } = desk;
+    let (Some(slot), Some(inbox), Some(outbox), Some(snapshot), Some(deadline)) = (
+        shard.links.get_mut(lane),
+        inboxes.get_mut(lane),
+        outboxes.get_mut(lane),
+        snapshots.get_mut(lane),
+        shard.deadlines.get_mut(lane),
+    ) else {
+        return;
+    };
+    let (inbox, outbox) = (inbox.get_mut(), outbox.get_mut());
+    shard.current = Some(lane);
+    let Some(link) = slot else {
+        let lost = u64::try_from(outbox.messages()).unwrap_or(u64::MAX);
+        shard.outward.entered += lost;
+        shard.outward.drops.add(DropReason::Closed, lost);
+        outbox.clear();
+        *deadline = NEVER;
+        return;
+    };
+    let mut cx = Context {
+        now: site.now,
+        rules: &site.rules,
+        lane: lane_u8(lane),
+        inbox,
+        egress: &mut shard.egress,
+        notices: &mut shard.notices,
+        inward: &mut shard.inward,
+        outward: &mut shard.outward,
+        random: &mut shard.random,
+    };
+    if written {
+        let mut at = 0;
+        while let Some(record) = outbox.record(at, site.tailroom) {
+            match record.kind {
+                RecordKind::Message => {
+                    cx.outward.entered += 1;
+                    cx.outward.bytes += u64::try_from(record.payload.len()).unwrap_or(0);
+                    link.handle_message(outbox, &record, &mut cx);
+                }
+                RecordKind::Disconnect => shard.leaving |= 1 << lane,
+                RecordKind::Accepted => link.handle_accepted(&mut cx),
+            }
+            at = record.next;
+        }
+    }
+    if mode == Mode::Last {
+        if shard.leaving & (1 << lane) != 0 {
+            shard.leaving &= !(1 << lane);
+            link.handle_disconnect(&mut cx);
+        }
+        link.handle_timeout(&mut cx);
+    }
+    let version = snapshot.version;
+    *snapshot = Snapshot { version, ..link.snapshot(&site.rules) };
+    *changed |= 1 << lane;
+    *deadline = link.deadline(&site.rules);
+    if shard.leaving & (1 << lane) != 0 {
+        deadline.at = site.now.at;
+    }
+    if !cx.inbox.is_empty() {
+        *ready |= 1 << lane;
+    }
+    if link.is_closed() {
+        *deadline = NEVER;
+    }
+}
+
+/// Frees the lanes whose link is closed, once nothing refers to its path any more.
+pub(crate) fn sweep(shard: &mut Shard) {
+    for notice in &shard.notices {
+        if let Notice::Closed { lane, .. } = notice
+            && let Some(slot) = shard.links.get_mut(usize::from(*lane))
+        {
+            *slot = None;
+        }
+    }
+}
+
+fn open_snapshot(snapshots: &mut [Snapshot], lane: usize, version: u32) {
+    if let Some(snapshot) = snapshots.get_mut(lane) {
+        snapshot.version = version;
+    }
+}
+
+/// Ends the lane that a panic interrupted. What it left half-done is dropped with it; the others go on.
+pub(crate) fn end_interrupted_lane(shard: &mut Shard, desk: &mut Desk) {
+    let Some(lane) = shard.current.take() else { return };
+    if let Some(slot) = shard.links.get_mut(lane) {
+        *slot = None;
+    }
+    end_lane(shard, desk, lane, DisconnectReason::InternalError);
+}
+
+/// Tells the user that the lane's connection is over, and whoever keeps its token.
+pub(crate) fn end_lane(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: DisconnectReason) {
+    let bit = 1 << lane;
+    if let Some(inbox) = desk.inboxes.get_mut(lane) {
+        inbox.get_mut().push(EventKind::Disconnect, 0, reason.code(), &[]);
+        desk.ready |= bit;
+    }
+    if let Some(snapshot) = desk.snapshots.get_mut(lane) {
+        *snapshot = Snapshot { version: snapshot.version, ..Snapshot::default() };
+        desk.changed |= bit;
+    }
+    if let Some(deadline) = shard.deadlines.get_mut(lane) {
+        *deadline = NEVER;
+    }
+    shard.notices.push(Notice::Closed { lane: lane_u8(lane), reason: Some(reason) });
+}
+
+fn lane_u8(lane: usize) -> u8 {
+    u8::try_from(lane).unwrap_or(u8::MAX)
+}
