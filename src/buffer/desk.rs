@@ -112,6 +112,19 @@ impl Desk {
         }
     }
 
+    /// Drops what lies unread. Returns how many events that were.
+    pub(crate) fn forget_unread(&mut self) -> u64 {
+        let mut events = 0;
+        for lane in lanes_of(std::mem::take(&mut self.ready)) {
+            if let Some(inbox) = self.inboxes.get_mut(lane) {
+                let inbox = inbox.get_mut();
+                events += u64::try_from(inbox.len()).unwrap_or(0);
+                inbox.clear();
+            }
+        }
+        events
+    }
+
     /// Frees a lane for another connection: nothing of the former is left in it.
     pub(crate) fn free(&mut self, lane: usize) {
         let others = !(1 << lane);

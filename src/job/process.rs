@@ -188,6 +188,15 @@ pub(crate) fn end_lane(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: 
     shard.notices.push(Notice::Closed { lane: lane_u8(lane), reason: Some(reason) });
 }
 
+/// Ends every connection of the shard.
+pub(crate) fn end_shard(shard: &mut Shard, desk: &mut Desk, reason: DisconnectReason) {
+    for lane in 0..shard.links.len() {
+        if shard.links.get_mut(lane).is_some_and(|link| link.take().is_some()) {
+            end_lane(shard, desk, lane, reason);
+        }
+    }
+}
+
 fn lane_u8(lane: usize) -> u8 {
     u8::try_from(lane).unwrap_or(u8::MAX)
 }
