@@ -9,8 +9,8 @@ use crate::time::{Now, Timestamp};
 #[derive(Debug)]
 pub(crate) struct Clock {
     started: Instant,
-    fixed: Duration,
-    largest: Duration,
+    fixed: Option<Duration>,
+    largest: Option<Duration>,
     credit: Duration,
     now: Now,
 }
@@ -36,13 +36,8 @@ impl Clock {
 
     /// The time of a new update.
     pub(crate) fn tick(&mut self) -> Now {
-        let mut step = self.peek().since(self.now.at);
-        if !self.largest.is_zero() {
-            step = step.min(self.largest);
-        }
-        if !self.fixed.is_zero() {
-            step = self.fixed;
-        }
+        let passed = self.peek().since(self.now.at);
+        let step = self.fixed.unwrap_or_else(|| passed.min(self.largest.unwrap_or(Duration::MAX)));
         self.now = Now { at: self.now.at + step, observed: self.now.observed + step.min(self.credit) };
         self.now
     }
@@ -54,7 +49,7 @@ impl Clock {
 
     /// Whether time advances by a fixed step an update, whatever the real one does.
     pub(crate) fn is_virtual(&self) -> bool {
-        !self.fixed.is_zero()
+        self.fixed.is_some()
     }
 }
 

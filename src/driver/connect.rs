@@ -34,7 +34,7 @@ pub(super) fn udp_options(settings: &NetworkSettings) -> UdpOptions {
         gso: socket.send_offload == Offload::Auto,
         gro: socket.receive_offload == Offload::Auto,
         dual_stack: socket.dual_stack == DualStack::On,
-        reuse_address: socket.reuse_address == AddressReuse::On,
+        reuse_address: socket.reuse_address == AddressReuse::Shared,
         socket_retry_max: socket.socket_retry_max,
         ..UdpOptions::default()
     }
