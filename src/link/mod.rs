@@ -11,6 +11,8 @@
 //!
 //! What others must learn (established, validated, moved, closed) leaves as a [`Notice`].
 
+pub(crate) mod proof;
+
 use crate::address::Path;
 use crate::buffer::desk::Snapshot;
 use crate::buffer::egress::Egress;
