@@ -43,9 +43,15 @@ pub(crate) struct Egress {
     detours: Vec<Path>,
     data: Vec<Outgoing>,
     controls: Vec<Outgoing>,
+    batch: u32,
 }
 
 impl Egress {
+    /// Number of the batch being collected: what a link sent in it leaves with what it adds.
+    pub(crate) fn batch(&self) -> u32 {
+        self.batch
+    }
+
     /// Sends a range of the lane's outbox, headers included, to the link's current path.
     pub(crate) fn message(&mut self, lane: u8, range: Range<usize>) {
         self.data
@@ -121,12 +127,13 @@ impl Egress {
         &self.detours
     }
 
-    /// Forgets everything; the memory stays.
+    /// Forgets everything and begins the next batch; the memory stays.
     pub(crate) fn clear(&mut self) {
         self.scratch.clear();
         self.detours.clear();
         self.data.clear();
         self.controls.clear();
+        self.batch = self.batch.wrapping_add(1);
     }
 }
 
