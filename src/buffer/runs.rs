@@ -46,7 +46,7 @@ impl Runs {
     pub(crate) fn push(
         &mut self,
         lane: u8,
-        opens: bool,
+        kind: ArrivalKind,
         number: u64,
         path: &Path,
         datagram: &[u8],

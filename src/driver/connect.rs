@@ -136,7 +136,6 @@ impl NetworkDriver {
         let max = self.settings.limits().max_connections;
         let Some(back) = &mut self.home else { return Err(ConnectError::TooManyConnections { max }) };
         let (connection, token) = back.core.endpoint.connect(endpoint)?;
-        self.connections_made += 1;
         back.grow_to(connection.index());
         self.front.desks.resize_with(back.desks.len(), Default::default);
         let snapshot = Snapshot {

@@ -19,7 +19,6 @@ mod update;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use concurrent::Concurrent;
 pub use event::NetworkEvent;
@@ -34,11 +33,11 @@ use crate::error::{BindError, ListenError, PipelineError, SendError, WaitOutcome
 use crate::id::{NetworkConnection, NetworkPipeline, StageId};
 use crate::interface::NetworkInterface;
 use crate::interface::udp::UdpInterface;
-use crate::job::{Back, Crew, Plan, Pool, PoolError, Threshold};
+use crate::job::{Back, Crew, Pool, PoolError, Threshold};
 use crate::settings::NetworkSettings;
 use clock::Clock;
 use connect::Lookup;
-use office::{Office, Shape};
+use office::Office;
 
 /// Sends and receives messages over many connections, in batched jobs.
 ///
@@ -129,8 +128,6 @@ pub struct NetworkDriver {
     closing: VecDeque<u32>,
     /// Host names being resolved.
     lookups: Vec<Lookup>,
-    /// Connections made, ever.
-    connections_made: usize,
     port_cost: u64,
     bound: bool,
     listening: bool,
@@ -232,9 +229,9 @@ impl NetworkDriver {
     /// After the first connection, for more than 255, and for stages that are not available.
     pub fn create_pipeline(&mut self, stages: &[StageId]) -> Result<NetworkPipeline, PipelineError> {
         self.complete();
-        if self.connections_made > 0 || self.home.as_ref().is_some_and(|back| back.core.endpoint.slots() > 0) {
-            let connections = self.home.as_ref().map_or(0, |back| back.core.endpoint.slots());
-            return Err(PipelineError::AfterConnect { connections: connections.max(self.connections_made) });
+        let slots = self.home.as_ref().map_or(0, |back| back.core.endpoint.slots());
+        if slots > 0 {
+            return Err(PipelineError::AfterConnect { connections: usize::try_from(slots).unwrap_or(usize::MAX) });
         }
         if let Some(stage) = stages.iter().find(|stage| **stage != StageId::Null) {
             return Err(PipelineError::UnknownStage { stage: stage.name() });
@@ -375,7 +372,6 @@ impl NetworkDriver {
             statistics: DriverStatistics::default(),
             closing: VecDeque::new(),
             lookups: Vec::new(),
-            connections_made: 0,
             port_cost: 100,
             bound: false,
             listening: false,

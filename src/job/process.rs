@@ -49,8 +49,7 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
             }
             (ArrivalKind::OpensProven { version, token }, slot) => {
                 open_snapshot(snapshots, lane, version);
-                let payload = packet.to_vec();
-                *slot = Some(Link::admit_proven(Token(token), &arrival.path, payload, arrival.number, &mut cx));
+                *slot = Some(Link::admit_proven(Token(token), &arrival.path, packet, arrival.number, &mut cx));
             }
         }
     }

@@ -52,7 +52,7 @@ impl Deferred {
 
     /// Forgets the first `count` datagrams.
     fn forget(&mut self, count: usize) {
-        let bytes = self.entries.iter().take(count).map(|(_, len)| len).sum();
+        let bytes: usize = self.entries.iter().take(count).map(|(_, len)| len).sum();
         self.bytes.drain(..bytes);
         self.entries.drain(..count.min(self.entries.len()));
     }
