@@ -21,7 +21,11 @@ use crate::wire::connection::{Token, push_request};
 impl Link {
     /// A client's link. Its first request leaves with the next [`handle_timeout`](Self::handle_timeout).
     pub(crate) fn connect(path: Path, token: Token, payload: Vec<u8>, now: Now) -> Self {
-        let request = Request { payload, attempts: 0, sent_at: None };
+        let request = Request {
+            payload,
+            attempts: 0,
+            sent_at: None,
+        };
         // We chose the address, so nobody can make us send to another's.
         Self::new(
             token,

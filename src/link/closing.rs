@@ -148,7 +148,10 @@ impl Link {
     fn finish(&mut self, reason: Option<DisconnectReason>, cx: &mut Context<'_>) {
         self.enter(State::Closed);
         self.roaming = None;
-        cx.notices.push(Notice::Closed { lane: cx.lane, reason });
+        cx.notices.push(Notice::Closed {
+            lane: cx.lane,
+            reason,
+        });
     }
 
     fn send_disconnect(&mut self, cx: &mut Context<'_>) {

@@ -57,7 +57,12 @@ pub(super) struct Probing {
 impl Survey {
     /// A survey that has not begun.
     pub(super) fn new(now: Timestamp) -> Self {
-        Self { phase: Phase::Waiting { until: now + SILENCE }, best: None }
+        Self {
+            phase: Phase::Waiting {
+                until: now + SILENCE,
+            },
+            best: None,
+        }
     }
 
     /// When it has something to do.
@@ -134,7 +139,10 @@ impl Link {
             && matches!(survey.phase, Phase::Waiting { .. })
             && ready
         {
-            survey.phase = Phase::Round { last: false, sent_at: cx.now.at };
+            survey.phase = Phase::Round {
+                last: false,
+                sent_at: cx.now.at,
+            };
             self.send_round(cx);
         }
     }
@@ -172,11 +180,14 @@ impl Link {
             return;
         }
         if let Phase::Round { last: false, .. } = survey.phase {
-            survey.phase = Phase::Round { last: true, sent_at: cx.now.at };
+            survey.phase = Phase::Round {
+                last: true,
+                sent_at: cx.now.at,
+            };
             self.send_round(cx);
         } else {
             // A peer older than 2.5 answers no probe; the maximum is all there is to go by.
-            self.path_mtu = survey.best.unwrap_or(cx.rules.max_message_size());
+            self.path_mtu = survey.best.unwrap_or_else(|| cx.rules.max_message_size());
             self.last_receive = cx.now.observed;
             self.end_survey(u64::MAX, cx);
         }
@@ -185,7 +196,9 @@ impl Link {
     fn end_survey(&mut self, order: u64, cx: &mut Context<'_>) {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Probing(probing) => {
-                let Probing { mut held, payload, .. } = *probing;
+                let Probing {
+                    mut held, payload, ..
+                } = *probing;
                 self.announce(&payload, order, cx);
                 cx.inbox.append(&mut held);
             }

@@ -156,7 +156,14 @@ pub(crate) struct Link {
 
 impl Link {
     /// A link in `state` whose peer has just been heard, or is about to be spoken to.
-    fn new(token: Token, path: Path, state: State, role: Role, standing: Standing, now: Now) -> Self {
+    fn new(
+        token: Token,
+        path: Path,
+        state: State,
+        role: Role,
+        standing: Standing,
+        now: Now,
+    ) -> Self {
         Self {
             token,
             state,

@@ -20,7 +20,9 @@ use crate::address::Path;
 use crate::buffer::inbox::EventKind;
 use crate::counters::DropReason;
 use crate::error::DisconnectReason;
-use crate::wire::connection::{CheckBody, MESSAGE_HEADER_LEN, Malformed, Packet, push_mtu_ack, push_mtu_check};
+use crate::wire::connection::{
+    CheckBody, MESSAGE_HEADER_LEN, Malformed, Packet, push_mtu_ack, push_mtu_check,
+};
 use crate::wire::mtu::ack_for_check;
 
 /// Bytes of an MTU ack.

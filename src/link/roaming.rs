@@ -16,7 +16,7 @@
 
 use std::time::Duration;
 
-use super::proof::{Answer, AddressProof};
+use super::proof::{AddressProof, Answer};
 use super::state::{Standing, State};
 use super::{Context, Link, Notice};
 use crate::address::Path;
@@ -70,7 +70,9 @@ impl Roaming {
 
     /// The pending path, if `path` is it.
     fn pending_on(&mut self, path: &Path) -> Option<&mut Pending> {
-        self.pending.as_mut().filter(|pending| pending.path.remote == path.remote)
+        self.pending
+            .as_mut()
+            .filter(|pending| pending.path.remote == path.remote)
     }
 
     /// Whether another path may become the pending one.
@@ -85,8 +87,14 @@ impl Roaming {
 
     /// When it has something to do.
     pub(super) fn deadline(&self) -> Timestamp {
-        let pending = self.pending.as_ref().map_or(Timestamp::NEVER, Pending::deadline);
-        let moves = self.moves.last().map_or(Timestamp::NEVER, |&at| at + MINUTE);
+        let pending = self
+            .pending
+            .as_ref()
+            .map_or(Timestamp::NEVER, Pending::deadline);
+        let moves = self
+            .moves
+            .last()
+            .map_or(Timestamp::NEVER, |&at| at + MINUTE);
         pending.min(moves)
     }
 }
@@ -116,7 +124,8 @@ impl Link {
         }
         let now = cx.now.at;
         let roaming = self.roaming.get_or_insert_default();
-        if roaming.pending_on(path).is_none() && roaming.has_place(cx.rules.moves_per_minute(), now) {
+        if roaming.pending_on(path).is_none() && roaming.has_place(cx.rules.moves_per_minute(), now)
+        {
             roaming.pending = Some(Pending {
                 path: *path,
                 proof: AddressProof::unproven(0),
@@ -134,7 +143,11 @@ impl Link {
 
     /// `sent` bytes went to an address that is not the current one.
     pub(super) fn charge_elsewhere(&mut self, path: &Path, sent: usize) {
-        if let Some(pending) = self.roaming.as_mut().and_then(|roaming| roaming.pending_on(path)) {
+        if let Some(pending) = self
+            .roaming
+            .as_mut()
+            .and_then(|roaming| roaming.pending_on(path))
+        {
             pending.proof.on_sent(sent);
         }
     }
@@ -178,7 +191,11 @@ impl Link {
     #[cold]
     pub(super) fn probe_pending(&mut self, cx: &mut Context<'_>) {
         let token = self.token;
-        let Some(pending) = self.roaming.as_mut().and_then(|roaming| roaming.pending.as_mut()) else {
+        let Some(pending) = self
+            .roaming
+            .as_mut()
+            .and_then(|roaming| roaming.pending.as_mut())
+        else {
             return;
         };
         let (path, probes) = (pending.path, pending.proof.next_probe(cx.now.at, cx.random));
@@ -227,7 +244,11 @@ impl Link {
         if let Some(roaming) = &mut self.roaming {
             roaming.pending = None;
         }
-        cx.notices.push(Notice::Moved { lane: cx.lane, from, to: path });
+        cx.notices.push(Notice::Moved {
+            lane: cx.lane,
+            from,
+            to: path,
+        });
         self.survey_again(cx);
     }
 }

@@ -84,6 +84,10 @@ impl Rules {
 
     /// Most accepts that requests for one token cause in a second (R20).
     pub(super) fn accepts_per_second(&self) -> u8 {
-        if self.has_large_accept() && self.validates() { 1 } else { 3 }
+        if self.has_large_accept() && self.validates() {
+            1
+        } else {
+            3
+        }
     }
 }

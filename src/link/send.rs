@@ -74,7 +74,9 @@ impl Link {
         }
         if greets {
             let (token, payload) = (self.token, cx.rules.accept_payload.as_slice());
-            let sent = cx.egress.ahead(cx.lane, |out| push_accept(out, token, payload));
+            let sent = cx
+                .egress
+                .ahead(cx.lane, |out| push_accept(out, token, payload));
             self.count_control(sent, cx);
             self.count_sent(sent, cx);
             if let Role::Server(guest) = &mut self.role {
@@ -95,7 +97,11 @@ impl Link {
     /// Bytes kept back from messages, so that a close and, for a peer that can answer, a pair of
     /// probes always fit.
     fn reserve(&self) -> usize {
-        if self.heard() { MESSAGE_HEADER_LEN + PAIR_LEN } else { MESSAGE_HEADER_LEN }
+        if self.heard() {
+            MESSAGE_HEADER_LEN + PAIR_LEN
+        } else {
+            MESSAGE_HEADER_LEN
+        }
     }
 
     /// Bytes of messages, headers included, that may be sent to the peer's address.

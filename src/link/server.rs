@@ -40,7 +40,10 @@ impl Link {
         );
         let Ok(Packet::Request { payload, .. }) = Packet::parse(request) else {
             cx.inward.drops.count(DropReason::Malformed);
-            cx.notices.push(Notice::Closed { lane: cx.lane, reason: None });
+            cx.notices.push(Notice::Closed {
+                lane: cx.lane,
+                reason: None,
+            });
             return link;
         };
         cx.inward.passed += 1;
@@ -59,7 +62,10 @@ impl Link {
         order: u64,
         cx: &mut Context<'_>,
     ) -> Self {
-        let guest = Guest { heard: true, ..Guest::default() };
+        let guest = Guest {
+            heard: true,
+            ..Guest::default()
+        };
         let mut link = Self::new(
             token,
             *path,

@@ -56,7 +56,9 @@ impl Link {
             State::Closed => Timestamp::NEVER,
             State::Probing(probing) => self.watch_deadline(rules).min(probing.survey.deadline()),
             State::Established { survey } => {
-                let survey = survey.as_ref().map_or(Timestamp::NEVER, |survey| survey.deadline());
+                let survey = survey
+                    .as_ref()
+                    .map_or(Timestamp::NEVER, |survey| survey.deadline());
                 self.watch_deadline(rules).min(survey)
             }
         };
@@ -68,7 +70,9 @@ impl Link {
     }
 
     fn watch_deadline(&self, rules: &Rules) -> Timestamp {
-        let mut at = self.heartbeat_deadline(rules).min(self.accept_deadline(rules));
+        let mut at = self
+            .heartbeat_deadline(rules)
+            .min(self.accept_deadline(rules));
         if let Standing::Unproven(proof) = &self.standing
             && self.heard()
         {
@@ -84,7 +88,9 @@ impl Link {
     fn silence_deadline(&self, rules: &Rules) -> Timestamp {
         rules
             .disconnect_timeout()
-            .map_or(Timestamp::NEVER, |timeout| self.last_receive.just_after(timeout))
+            .map_or(Timestamp::NEVER, |timeout| {
+                self.last_receive.just_after(timeout)
+            })
     }
 
     /// When a heartbeat is due; never while the client may still await its accept, or while none
