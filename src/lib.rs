@@ -13,6 +13,7 @@ pub mod error;
 pub mod id;
 pub mod interface;
 mod job;
+mod journal;
 mod link;
 mod random;
 mod sequence;
