@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::keyed::Keyed;
 use super::rings::{Ring, Rings};
-use crate::address::{AddressPrefix, NetworkEndpoint, Path};
+use crate::address::{NetworkEndpoint, Path};
 use crate::link::proof::AddressProof;
 use crate::random::Random;
 use crate::time::Timestamp;
@@ -50,11 +50,16 @@ pub(crate) struct Record {
     /// Connect payload; empty for none.
     payload: Box<[u8]>,
     expires: Timestamp,
-    pub(crate) progress: Progress,
+    progress: Progress,
     pub(crate) accepts: Accepts,
 }
 
 impl Record {
+    /// How far the client has come.
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress
+    }
+
     /// The way to the client.
     pub(crate) fn path(&self) -> Path {
         self.place.path()
@@ -106,7 +111,25 @@ impl Place {
     fn same_remote(&self, other: &Self) -> bool {
         (self.remote, self.scope, self.port) == (other.remote, other.scope, other.port)
     }
+
+    /// What the address counts under: all of an IPv4 address, half of an IPv6 one.
+    fn group(&self) -> Group {
+        // No IPv6 network begins with 0:ffff, so the two families never meet.
+        Group(match self.remote.to_ipv4_mapped() {
+            Some(v4) => 0xFFFF << 32 | u64::from(v4.to_bits()),
+            None => {
+                let [a, b, c, d, ..] = self.remote.segments();
+                [a, b, c, d]
+                    .into_iter()
+                    .fold(0, |group, segment| group << 16 | u64::from(segment))
+            }
+        })
+    }
 }
+
+/// An IPv4 address or an IPv6 /64, in 8 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Group(u64);
 
 fn mapped(ip: IpAddr) -> Ipv6Addr {
     match ip {
@@ -138,7 +161,7 @@ impl Accepts {
     }
 }
 
-/// Records of one prefix: a ring, and how many are in it.
+/// Records of one group: a ring, and how many are in it.
 #[derive(Clone, Copy, Debug)]
 struct Crowd {
     head: u32,
@@ -150,13 +173,15 @@ struct Crowd {
 pub(crate) struct HalfOpen {
     records: Rings<Record>,
     tokens: HashMap<u64, u32, Keyed>,
-    crowds: HashMap<AddressPrefix, Crowd, Keyed>,
-    /// Prefixes by their number of records; the last has most.
-    fullest: BTreeSet<(u32, AddressPrefix)>,
+    crowds: HashMap<Group, Crowd, Keyed>,
+    /// Groups by their number of records; the last has most.
+    fullest: BTreeSet<(u32, Group)>,
     oldest: Option<u32>,
     max: usize,
     lifetime: Duration,
     payload_bytes: usize,
+    /// Records of clients that have proved their address.
+    proven: usize,
     /// Random bits not used yet.
     dice: u64,
     pub(crate) counts: Counts,
@@ -182,6 +207,7 @@ impl HalfOpen {
             max,
             lifetime,
             payload_bytes: 0,
+            proven: 0,
             dice: 0,
             counts: Counts::default(),
         }
@@ -190,6 +216,11 @@ impl HalfOpen {
     /// Records there are.
     pub(crate) fn len(&self) -> usize {
         self.records.len()
+    }
+
+    /// Records of clients that have proved their address and wait for room.
+    pub(crate) fn proven(&self) -> usize {
+        self.proven
     }
 
     /// Whether more than half of the table is in use.
@@ -247,28 +278,39 @@ impl HalfOpen {
         self.tokens.insert(u64::from_le_bytes(token.0), index);
         let oldest = *self.oldest.get_or_insert(index);
         self.records.join(Ring::Age, oldest, index);
-        self.enter_crowd(&path.remote, index);
+        self.enter_crowd(place.group(), index);
         self.counts.high_water = self.counts.high_water.max(self.len());
         Some(index)
     }
 
-    /// The client speaks from another address: the record follows, and its proof begins anew.
-    pub(crate) fn relocate(&mut self, index: u32, path: &Path, proof: AddressProof) {
-        let (Some(place), Some(from)) = (Place::of(path), self.get(index).map(Record::path)) else {
+    /// The client has come as far as `progress`.
+    pub(crate) fn advance(&mut self, index: u32, progress: Progress) {
+        let Some(record) = self.records.get_mut(index) else {
             return;
         };
-        self.leave_crowd(&from.remote, index);
-        if let Some(record) = self.get_mut(index) {
-            record.place = place;
-            record.proof = proof;
+        let former = std::mem::replace(&mut record.progress, progress);
+        self.proven -= usize::from(former == Progress::Proven);
+        self.proven += usize::from(progress == Progress::Proven);
+    }
+
+    /// The client speaks from another address: the record follows, and its proof begins anew.
+    pub(crate) fn relocate(&mut self, index: u32, path: &Path, proof: AddressProof) {
+        let (Some(place), Some(record)) = (Place::of(path), self.records.get_mut(index)) else {
+            return;
+        };
+        let former = std::mem::replace(&mut record.place, place);
+        record.proof = proof;
+        if record.progress == Progress::Proven {
+            self.advance(index, Progress::Spoken);
         }
-        self.enter_crowd(&path.remote, index);
+        self.leave_crowd(former.group(), index);
+        self.enter_crowd(place.group(), index);
     }
 
     /// Takes a record out.
     pub(crate) fn remove(&mut self, index: u32) -> Option<Record> {
-        let path = self.get(index)?.path();
-        self.leave_crowd(&path.remote, index);
+        let group = self.get(index)?.place.group();
+        self.leave_crowd(group, index);
         let next = self.records.leave(Ring::Age, index);
         if self.oldest == Some(index) {
             self.oldest = next;
@@ -276,6 +318,7 @@ impl HalfOpen {
         let record = self.records.remove(index)?;
         self.tokens.remove(&u64::from_le_bytes(record.token.0));
         self.payload_bytes -= record.payload.len();
+        self.proven -= usize::from(record.progress == Progress::Proven);
         if self.len() == 0 && self.records.capacity() > KEPT_RECORDS {
             self.give_memory_back();
         }
@@ -300,20 +343,21 @@ impl HalfOpen {
 
     /// Takes out a random record of the prefix that has most.
     fn evict(&mut self, random: &mut Random) {
-        let Some(crowd) = self
-            .fullest
-            .last()
-            .and_then(|(_, prefix)| self.crowds.get(prefix))
-        else {
+        let Some(&(count, group)) = self.fullest.last() else {
             return;
         };
-        let (mut victim, steps) = (crowd.head, self.throw(random) % u64::from(crowd.count));
+        let Some(mut victim) = self.crowds.get(&group).map(|crowd| crowd.head) else {
+            return;
+        };
+        let steps = self.throw(random) % u64::from(count.max(1));
         for _ in 0..steps {
             victim = self.records.next(Ring::Neighbours, victim).unwrap_or(victim);
         }
         self.counts.evicted += 1;
         // The ring goes on behind the victim, so every record has its turn.
-        self.turn_crowd(victim);
+        if let Some(crowd) = self.crowds.get_mut(&group) {
+            crowd.head = victim;
+        }
         self.remove(victim);
     }
 
@@ -328,44 +372,33 @@ impl HalfOpen {
         steps
     }
 
-    fn turn_crowd(&mut self, index: u32) {
-        let Some(path) = self.get(index).map(Record::path) else {
-            return;
-        };
-        if let Some(crowd) = self.crowds.get_mut(&AddressPrefix::of(&path.remote)) {
-            crowd.head = index;
-        }
-    }
-
-    fn enter_crowd(&mut self, remote: &NetworkEndpoint, index: u32) {
-        let prefix = AddressPrefix::of(remote);
-        let crowd = self.crowds.entry(prefix).or_insert(Crowd {
+    fn enter_crowd(&mut self, group: Group, index: u32) {
+        let crowd = self.crowds.entry(group).or_insert(Crowd {
             head: index,
             count: 0,
         });
-        self.fullest.remove(&(crowd.count, prefix));
+        self.fullest.remove(&(crowd.count, group));
         crowd.count += 1;
-        self.fullest.insert((crowd.count, prefix));
+        self.fullest.insert((crowd.count, group));
         self.records.join(Ring::Neighbours, crowd.head, index);
     }
 
-    fn leave_crowd(&mut self, remote: &NetworkEndpoint, index: u32) {
-        let prefix = AddressPrefix::of(remote);
+    fn leave_crowd(&mut self, group: Group, index: u32) {
         let next = self.records.leave(Ring::Neighbours, index);
-        let Some(crowd) = self.crowds.get_mut(&prefix) else {
+        let Some(crowd) = self.crowds.get_mut(&group) else {
             return;
         };
-        self.fullest.remove(&(crowd.count, prefix));
+        self.fullest.remove(&(crowd.count, group));
         crowd.count = crowd.count.saturating_sub(1);
         match next {
             Some(next) => {
                 if crowd.head == index {
                     crowd.head = next;
                 }
-                self.fullest.insert((crowd.count, prefix));
+                self.fullest.insert((crowd.count, group));
             }
             None => {
-                self.crowds.remove(&prefix);
+                self.crowds.remove(&group);
             }
         }
     }
@@ -379,5 +412,4 @@ impl HalfOpen {
 }
 
 #[cfg(test)]
-#[path = "half_open_tests.rs"]
 mod tests;

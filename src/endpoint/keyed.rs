@@ -4,6 +4,7 @@
 //! them collide, and a table of O(1) becomes a list (R19); or compute an answer only a receiver
 //! should know (R21). So everything here is SipHash under a secret of this process.
 
+use std::fmt;
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 
 use crate::random::{Random, RandomFailed};
@@ -48,6 +49,13 @@ impl BuildHasher for Keyed {
 #[derive(Clone)]
 pub(crate) struct Mac {
     key: [u64; 2],
+}
+
+impl fmt::Debug for Mac {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mac")
+    }
 }
 
 impl Mac {

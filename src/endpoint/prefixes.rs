@@ -10,6 +10,7 @@ use std::collections::hash_map::Entry;
 use super::keyed::Keyed;
 use super::slots::Standing;
 use crate::address::{AddressPrefix, NetworkEndpoint};
+use crate::settings::LoopbackLimits;
 
 /// Whom a connection counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +44,12 @@ pub(crate) struct Prefixes {
     counts: HashMap<AddressPrefix, Count, Keyed>,
     /// Most connections of a prefix; none is no limit.
     limit: Option<usize>,
-    /// Whether loopback addresses are limited too.
-    loopback: bool,
+    loopback: LoopbackLimits,
 }
 
 impl Prefixes {
     /// No connections yet.
-    pub(crate) fn new(limit: Option<usize>, loopback: bool, keys: Keyed) -> Self {
+    pub(crate) fn new(limit: Option<usize>, loopback: LoopbackLimits, keys: Keyed) -> Self {
         Self {
             counts: HashMap::with_hasher(keys),
             limit,
@@ -59,11 +59,12 @@ impl Prefixes {
 
     /// Whom a connection from `endpoint` counts against.
     pub(crate) fn charge(&self, endpoint: &NetworkEndpoint) -> Charge {
-        let exempt = !self.loopback && endpoint.ip().is_some_and(|ip| ip.is_loopback());
+        let prefix = endpoint.prefix();
+        let exempt = self.loopback == LoopbackLimits::Exempt && prefix.is_loopback();
         if self.limit.is_none() || exempt {
             Charge::Exempt
         } else {
-            Charge::Prefix(AddressPrefix::of(endpoint))
+            Charge::Prefix(prefix)
         }
     }
 
@@ -114,7 +115,7 @@ mod tests {
     }
 
     fn prefixes(limit: usize) -> Prefixes {
-        Prefixes::new(Some(limit), false, Keyed::new(Some(1)))
+        Prefixes::new(Some(limit), LoopbackLimits::Exempt, Keyed::new(Some(1)))
     }
 
     #[test]
@@ -150,9 +151,9 @@ mod tests {
     fn loopback_and_no_limit_are_exempt() {
         let loopback = NetworkEndpoint::loopback_ipv6(1);
         assert_eq!(prefixes(1).charge(&loopback), Charge::Exempt);
-        let limited = Prefixes::new(Some(1), true, Keyed::new(None));
+        let limited = Prefixes::new(Some(1), LoopbackLimits::Limited, Keyed::new(None));
         assert_ne!(limited.charge(&loopback), Charge::Exempt);
-        let off = Prefixes::new(None, true, Keyed::new(None));
+        let off = Prefixes::new(None, LoopbackLimits::Limited, Keyed::new(None));
         assert_eq!(off.charge(&endpoint("10.0.0.1:1")), Charge::Exempt);
     }
 

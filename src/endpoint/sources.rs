@@ -3,8 +3,6 @@
 //! Port 0, multicast, broadcast and unspecified addresses are nobody's; our own address would make
 //! us talk to ourselves (R6). A datagram from any of them is dropped unread.
 
-use std::net::IpAddr;
-
 use crate::address::{NetworkEndpoint, Path};
 
 /// Judges where datagrams come from.
@@ -22,7 +20,7 @@ impl Sources {
 
     /// Whether a datagram that came this way may be looked at.
     pub(crate) fn is_usable(&self, path: &Path) -> bool {
-        is_reachable(&path.remote) && !self.is_own(path)
+        !path.remote.is_unusable_source() && !self.is_own(path)
     }
 
     /// Whether the datagram comes from this very driver.
@@ -38,24 +36,6 @@ impl Sources {
             (Some(remote), Some(own)) => remote == own,
             _ => path.remote.ip().is_none() && path.remote == self.own,
         }
-    }
-}
-
-/// Whether an endpoint can be one peer's address.
-pub(crate) fn is_reachable(endpoint: &NetworkEndpoint) -> bool {
-    match endpoint {
-        NetworkEndpoint::Invalid => false,
-        NetworkEndpoint::Custom(_) => true,
-        NetworkEndpoint::Ipv4(_) | NetworkEndpoint::Ipv6(_) => {
-            endpoint.port() != 0 && endpoint.ip().is_some_and(is_unicast)
-        }
-    }
-}
-
-fn is_unicast(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => !(ip.is_multicast() || ip.is_broadcast() || ip.is_unspecified()),
-        IpAddr::V6(ip) => !(ip.is_multicast() || ip.is_unspecified()),
     }
 }
 
