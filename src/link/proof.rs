@@ -98,6 +98,25 @@ impl AddressProof {
         proof
     }
 
+    /// A proof that goes on where a question asked without a record left off: `values` were sent,
+    /// and `answered` is the one of them that has come back (R21).
+    pub(crate) fn resumed(
+        received: usize,
+        values: [u16; 2],
+        answered: u16,
+        now: Timestamp,
+    ) -> Self {
+        let mut proof = Self::unproven(received);
+        proof.challenge = Challenge::Asked {
+            values,
+            answered: values.map(|value| value == answered),
+            wrong: 0,
+            repeats: 0,
+            repeat_at: now + REPEAT,
+        };
+        proof
+    }
+
     /// Bytes that may still be sent to the address. Never `u32::MAX`.
     pub(crate) fn allowance(&self) -> u32 {
         self.allowance
@@ -269,6 +288,13 @@ mod tests {
                 Answer::Proved
             );
         }
+    }
+
+    #[test]
+    fn a_question_asked_without_a_record_is_resumed_and_waits_for_its_second_value() {
+        let mut proof = AddressProof::resumed(13, [7, 9], 9, NOW);
+        assert_eq!(proof.answer(ack(9, 0), 0, NOW), Answer::Partial);
+        assert_eq!(proof.answer(ack(7, 0), 0, NOW), Answer::Proved);
     }
 
     #[test]
