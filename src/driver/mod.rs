@@ -35,6 +35,7 @@ use crate::interface::NetworkInterface;
 use crate::interface::udp::UdpInterface;
 use crate::job::{Back, Crew, Pool, PoolError, Threshold};
 use crate::settings::NetworkSettings;
+use crate::time::Timestamp;
 use clock::Clock;
 use connect::Lookup;
 use office::Office;
@@ -129,6 +130,9 @@ pub struct NetworkDriver {
     /// Host names being resolved.
     lookups: Vec<Lookup>,
     port_cost: u64,
+    /// The shard that was trimmed last, and when the next is due.
+    trimmed: usize,
+    next_trim: Timestamp,
     bound: bool,
     listening: bool,
 }
@@ -373,6 +377,8 @@ impl NetworkDriver {
             closing: VecDeque::new(),
             lookups: Vec::new(),
             port_cost: 100,
+            trimmed: 0,
+            next_trim: Timestamp::ZERO,
             bound: false,
             listening: false,
             settings,

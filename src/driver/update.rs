@@ -24,6 +24,9 @@ use crate::wire::connection::DATA_HEADER_LEN;
 /// Work that an inline update does before it hands the rest to the pool.
 const INLINE_LIMIT: Duration = Duration::from_micros(150);
 
+/// How long a connection's boxes keep memory they do not use, about.
+const TRIM_PERIOD: Duration = Duration::from_secs(1);
+
 /// A driver's back, and what its messages look like.
 pub(super) fn build_back(settings: &NetworkSettings, interface: Box<dyn NetworkInterface>, now: Now) -> (Back, Shape) {
     let padding = interface.padding();
@@ -150,6 +153,7 @@ impl NetworkDriver {
         }
         let queued = self.front.queued_messages();
         back.flip_outboxes(&mut self.front);
+        self.trim(&mut back, now.at);
         back.core.phase = phase;
         back.core.received = 0;
         self.unread = true;
@@ -169,6 +173,19 @@ impl NetworkDriver {
             Plan::Inline => 1,
         };
         self.spread(back, helpers);
+    }
+
+    /// Looks for unused memory in one shard, so that each has its turn about once a period.
+    fn trim(&mut self, back: &mut Back, now: Timestamp) {
+        let shards = back.desks.len();
+        if shards == 0 || now < self.next_trim {
+            return;
+        }
+        self.trimmed = (self.trimmed + 1) % shards;
+        self.next_trim = now + TRIM_PERIOD / u32::try_from(shards).unwrap_or(u32::MAX);
+        if let (Some(front), Some(back)) = (self.front.desks.get_mut(self.trimmed), back.desks.get_mut(self.trimmed)) {
+            Desk::trim(front, back);
+        }
     }
 
     /// Gives the back to the pool: a lead, and helpers from the start.
