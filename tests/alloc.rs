@@ -5,7 +5,12 @@ use std::net::UdpSocket;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use drumfire::settings::InlineThreshold;
-use drumfire::{NetworkDriver, NetworkEvent, NetworkSettings};
+use drumfire::{NetworkDriver, NetworkSettings};
+
+#[path = "support/raw_clients.rs"]
+mod raw_clients;
+
+use raw_clients::{RawClients, echo};
 
 /// Counts allocations of the whole process, and the bytes in use.
 struct Counting;
@@ -35,111 +40,44 @@ static ALLOCATOR: Counting = Counting;
 
 const CLIENTS: usize = 200;
 
-/// A server and raw clients that are connected to it and validated.
-struct World {
-    server: NetworkDriver,
-    clients: Vec<UdpSocket>,
+/// A server whose clients are connected and validated.
+fn world(threshold: InlineThreshold) -> (NetworkDriver, RawClients) {
+    let settings = NetworkSettings::builder().plain().inline_threshold(threshold).build().unwrap();
+    let mut server = NetworkDriver::new(settings).unwrap();
+    server.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    server.listen().unwrap();
+    let clients = RawClients::connect(&mut server, CLIENTS);
+    (server, clients)
 }
 
-impl World {
-    fn new(threshold: InlineThreshold) -> Self {
-        let settings = NetworkSettings::builder().plain().inline_threshold(threshold).build().unwrap();
-        let mut server = NetworkDriver::new(settings).unwrap();
-        server.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        server.listen().unwrap();
-        let address = server.local_endpoint().to_socket_addr().unwrap();
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|index| {
-                let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-                socket.connect(address).unwrap();
-                socket.set_nonblocking(true).unwrap();
-                let mut request = b"UTP\x01\x01".to_vec();
-                request.extend_from_slice(&token(index));
-                socket.send(&request).unwrap();
-                socket
-            })
-            .collect();
-        let mut world = Self { server, clients };
-        world.server.update();
-        while world.server.accept().is_some() {}
-        // The first messages bring the probes of the clients' addresses; answer them.
-        for _ in 0..50 {
-            world.round();
-        }
-        world
-    }
-
-    /// One message from every client, echoed; probes are answered. Returns the echoes.
-    fn round(&mut self) -> usize {
-        let mut packet = [0; 74];
-        for (index, client) in self.clients.iter().enumerate() {
-            packet[0] = 1;
-            packet[1..9].copy_from_slice(&token(index));
-            client.send(&packet).unwrap();
-        }
-        self.server.update();
-        for mut port in self.server.to_concurrent().iter_mut() {
-            let (mut events, mut sender) = port.split();
-            while let Some(event) = events.pop_event() {
-                let NetworkEvent::Data { pipeline, mut reader } = event else { continue };
-                if let Ok(mut echo) = sender.begin_send_with(pipeline, 64) {
-                    let mut bytes = [0; 64];
-                    reader.read_bytes(&mut bytes);
-                    echo.write_bytes(&bytes);
-                    echo.end_send().unwrap();
-                }
-            }
-        }
-        self.server.schedule_flush_send().complete();
-        let mut echoes = 0;
-        let mut buffer = [0; 1500];
-        for (index, client) in self.clients.iter().enumerate() {
-            while let Ok(len) = client.recv(&mut buffer) {
-                match buffer[0] {
-                    1 if len == 74 => echoes += 1,
-                    4 => {
-                        let value = u16::from_le_bytes([buffer[9], buffer[10]]).wrapping_add(11).to_le_bytes();
-                        let mut answer = [5; 13];
-                        answer[1..9].copy_from_slice(&token(index));
-                        answer[9..].copy_from_slice(&[2, 0, value[0], value[1]]);
-                        client.send(&answer).unwrap();
-                    }
-                    _ => {}
-                }
-            }
-        }
-        echoes
-    }
-}
-
-fn token(index: usize) -> [u8; 8] {
-    (0x0102_0304_0506_0000 + index as u64).to_le_bytes()
+/// One message from every client, echoed.
+fn round(server: &mut NetworkDriver, clients: &RawClients) {
+    clients.send();
+    server.update();
+    echo(server);
+    server.schedule_flush_send().complete();
+    assert_eq!(clients.receive(), CLIENTS);
 }
 
 #[test]
 fn a_steady_update_allocates_nothing_and_a_spread_one_only_its_spawns() {
-    let mut world = World::new(InlineThreshold::AlwaysInline);
-    assert_eq!(world.round(), CLIENTS);
+    let rounds = 50;
+    let (mut server, clients) = world(InlineThreshold::AlwaysInline);
+    round(&mut server, &clients);
     let before = ALLOCATIONS.load(Ordering::Relaxed);
-    for _ in 0..50 {
-        assert_eq!(world.round(), CLIENTS);
-    }
-    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0, "allocations of 50 inline rounds");
-    drop(world);
+    (0..rounds).for_each(|_| round(&mut server, &clients));
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0, "allocations of {rounds} inline rounds");
 
-    let mut world = World::new(InlineThreshold::NeverInline);
-    assert_eq!(world.round(), CLIENTS);
+    let (mut server, clients) = world(InlineThreshold::NeverInline);
+    round(&mut server, &clients);
     let before = ALLOCATIONS.load(Ordering::Relaxed);
-    const ROUNDS: u64 = 50;
-    for _ in 0..ROUNDS {
-        assert_eq!(world.round(), CLIENTS);
-    }
+    (0..rounds).for_each(|_| round(&mut server, &clients));
     let threads = u64::try_from(std::thread::available_parallelism().map_or(1, usize::from)).unwrap();
     let allocated = ALLOCATIONS.load(Ordering::Relaxed) - before;
     // An update and a flush a round, each with one lead and threads − 1 helpers; rayon's injector
     // takes a block now and then.
-    let allowed = ROUNDS * 2 * (threads + 1) * 2;
-    assert!(allocated <= allowed, "{allocated} allocations in {ROUNDS} spread rounds, at most {allowed} allowed");
+    let allowed = rounds * 2 * (threads + 1) * 2;
+    assert!(allocated <= allowed, "{allocated} allocations in {rounds} spread rounds, at most {allowed} allowed");
 
     idle_connections_cost_at_most_a_kibibyte();
 }
@@ -162,7 +100,7 @@ fn idle_connections_cost_at_most_a_kibibyte() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         for index in 0..clients {
             let mut request = b"UTP\x01\x01".to_vec();
-            request.extend_from_slice(&token(index));
+            request.extend_from_slice(&(index as u64 + 1).to_le_bytes());
             socket.send_to(&request, address).unwrap();
             if index % 64 == 63 {
                 server.update();
