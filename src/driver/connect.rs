@@ -9,7 +9,7 @@ use crate::buffer::desk::{ConnectionState, Snapshot};
 use crate::buffer::inbox::EventKind;
 use crate::error::{ConnectError, DisconnectReason};
 use crate::id::NetworkConnection;
-use crate::interface::udp::UdpOptions;
+use crate::interface::UdpOptions;
 use crate::link::Link;
 use crate::settings::{AddressReuse, DualStack, NetworkSettings, Offload};
 use crate::time::Timestamp;
