@@ -10,7 +10,7 @@ use drumfire::{NetworkDriver, NetworkSettings};
 #[path = "support/raw_clients.rs"]
 mod raw_clients;
 
-use raw_clients::{RawClients, echo};
+use raw_clients::{RawClients, answer};
 
 /// Counts allocations of the whole process, and the bytes in use.
 struct Counting;
@@ -54,7 +54,7 @@ fn world(threshold: InlineThreshold) -> (NetworkDriver, RawClients) {
 fn round(server: &mut NetworkDriver, clients: &RawClients) {
     clients.send();
     server.update();
-    echo(server);
+    server.to_concurrent().iter_mut().for_each(answer);
     server.schedule_flush_send().complete();
     assert_eq!(clients.receive(), CLIENTS);
 }

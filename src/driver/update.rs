@@ -21,9 +21,6 @@ use crate::settings::{NetworkSettings, SliceOverlap, UnreadEvents};
 use crate::time::{Now, Timestamp};
 use crate::wire::connection::DATA_HEADER_LEN;
 
-/// Work that an inline update does before it hands the rest to the pool.
-const INLINE_LIMIT: Duration = Duration::from_micros(150);
-
 /// How long a connection's boxes keep memory they do not use, about.
 const TRIM_PERIOD: Duration = Duration::from_secs(1);
 
@@ -160,17 +157,15 @@ impl NetworkDriver {
         self.woken = 0;
         let threads = self.pool.threads();
         let plan = self.threshold.plan(queued, threads);
-        if plan == Plan::Inline {
-            // A single worker more is no gain where there is none.
-            let limit = (threads > 1).then_some(INLINE_LIMIT);
-            if back.run(None, limit) == Step::Done {
-                self.home = Some(back);
-                return;
-            }
-        }
         let helpers = match plan {
             Plan::Spread { helpers } => helpers,
-            Plan::Inline => 1,
+            Plan::Inline { limit } => {
+                if back.run(None, limit) == Step::Done {
+                    self.home = Some(back);
+                    return;
+                }
+                1
+            }
         };
         self.spread(back, helpers);
     }

@@ -3,7 +3,7 @@
 
 use std::net::{SocketAddr, UdpSocket};
 
-use drumfire::{NetworkDriver, NetworkEvent};
+use drumfire::{ConnectionPort, NetworkDriver, NetworkEvent};
 
 /// Bytes of payload in every message.
 pub const PAYLOAD: usize = 64;
@@ -79,20 +79,23 @@ impl RawClients {
     }
 }
 
-/// Answers every message with itself.
+/// Answers every message with itself, on the driver's pool where that pays.
 pub fn echo(server: &mut NetworkDriver) {
-    server.to_concurrent().for_each(|mut port| {
-        let (mut events, mut sender) = port.split();
-        while let Some(event) = events.pop_event() {
-            let NetworkEvent::Data { pipeline, mut reader } = event else { continue };
-            if let Ok(mut echo) = sender.begin_send_with(pipeline, PAYLOAD) {
-                let mut bytes = [0; PAYLOAD];
-                reader.read_bytes(&mut bytes);
-                echo.write_bytes(&bytes);
-                echo.end_send().unwrap();
-            }
+    server.to_concurrent().for_each(answer);
+}
+
+/// Answers every message of one connection with itself.
+pub fn answer(mut port: ConnectionPort<'_>) {
+    let (mut events, mut sender) = port.split();
+    while let Some(event) = events.pop_event() {
+        let NetworkEvent::Data { pipeline, mut reader } = event else { continue };
+        if let Ok(mut echo) = sender.begin_send_with(pipeline, PAYLOAD) {
+            let mut bytes = [0; PAYLOAD];
+            reader.read_bytes(&mut bytes);
+            echo.write_bytes(&bytes);
+            echo.end_send().unwrap();
         }
-    });
+    }
 }
 
 fn update(server: &mut NetworkDriver) {
