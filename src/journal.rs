@@ -294,10 +294,7 @@ mod tests {
         let name = "a\r\nERROR forged \u{1b}[2J \u{202E}";
         journal.note(at(0), Kind::UnknownType, format_args!("from {name}"));
         let line = &journal.captured[0].1;
-        assert_eq!(
-            line,
-            "from a\\r\\nERROR forged \\u{1b}[2J \\u{202e}"
-        );
+        assert_eq!(line, "from a\\r\\nERROR forged \\u{1b}[2J \\u{202e}");
     }
 
     #[test]

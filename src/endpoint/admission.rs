@@ -501,7 +501,8 @@ impl Endpoint {
             standing: Standing::Proven,
             acceptance: Acceptance::Waiting,
         });
-        let (Some(record), Some(slot)) = (self.half_open.remove(index), self.open(token, origin)) else {
+        let (Some(record), Some(slot)) = (self.half_open.remove(index), self.open(token, origin))
+        else {
             return Outcome::Dropped(DropReason::InternalError);
         };
         let (path, payload) = record.into_parts();
@@ -536,8 +537,11 @@ impl Endpoint {
         } else {
             "no longer under load"
         };
-        self.journal
-            .note(now, Kind::UnderLoad, format_args!("{text} ({records} half-open records)"));
+        self.journal.note(
+            now,
+            Kind::UnderLoad,
+            format_args!("{text} ({records} half-open records)"),
+        );
     }
 }
 

@@ -147,8 +147,14 @@ mod tests {
     fn a_question_repeats_within_its_slot() {
         let (mut load, remote, values) = asked(at(2_000));
         let mut random = Random::Seeded(9);
-        assert_eq!(load.question(at(3_999), &remote, TOKEN, &mut random), Some(values));
-        assert_ne!(load.question(at(4_000), &remote, TOKEN, &mut random), Some(values));
+        assert_eq!(
+            load.question(at(3_999), &remote, TOKEN, &mut random),
+            Some(values)
+        );
+        assert_ne!(
+            load.question(at(4_000), &remote, TOKEN, &mut random),
+            Some(values)
+        );
     }
 
     #[test]
