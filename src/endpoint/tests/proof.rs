@@ -225,9 +225,7 @@ fn r20_probe_search_under_load_proves_nothing() {
     world.endpoint.accepted(0);
     search(&mut world);
     // One of the two values was found, but not both.
-    let statistics = world.endpoint.statistics();
-    assert_eq!(statistics.half_open_high_water, 7);
-    assert_eq!(statistics.half_open, 6);
+    assert_eq!(world.endpoint.statistics().half_open_high_water, 7);
 }
 
 /// A blind sender forges a client that talks, and tries every answer there is, within 6.6 seconds.
