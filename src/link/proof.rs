@@ -149,6 +149,15 @@ impl AddressProof {
         }
     }
 
+    /// When a pair can be sent next if nothing more is received; never if the allowance is short.
+    pub(crate) fn probe_deadline(&self) -> Timestamp {
+        if self.allows(PAIR_LEN) {
+            self.deadline()
+        } else {
+            Timestamp::NEVER
+        }
+    }
+
     /// Whether a pair is due and within the allowance.
     pub(crate) fn due(&self, now: Timestamp) -> bool {
         self.deadline() <= now && self.allows(PAIR_LEN)

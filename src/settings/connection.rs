@@ -33,6 +33,8 @@ pub struct ConnectionParameters {
     pub disconnect_timeout: Option<Duration>,
     /// See [`NetworkSettingsBuilder::heartbeat_timeout`]; `None` is off.
     pub heartbeat_timeout: Option<Duration>,
+    /// See [`NetworkSettingsBuilder::disconnect_copies`].
+    pub disconnect_copies: u8,
     /// See [`NetworkSettingsBuilder::reconnection_timeout`]; `None` is off.
     pub reconnection_timeout: Option<Duration>,
     /// See [`NetworkSettingsBuilder::max_frame_time`]; `None` is no cap.
@@ -52,6 +54,7 @@ impl Default for ConnectionParameters {
             max_connect_attempts: 60,
             disconnect_timeout: Some(Duration::from_secs(30)),
             heartbeat_timeout: Some(Duration::from_millis(500)),
+            disconnect_copies: 3,
             reconnection_timeout: Some(Duration::from_millis(2_000)),
             max_frame_time: None,
             fixed_frame_time: None,
@@ -78,6 +81,7 @@ impl ConnectionParameters {
         )?;
         timer_or_zero("disconnect_timeout", self.disconnect_timeout, "never")?;
         timer_or_zero("heartbeat_timeout", self.heartbeat_timeout, "off")?;
+        number("disconnect_copies", self.disconnect_copies, 1..=3, "copies")?;
         timer_or_zero("reconnection_timeout", self.reconnection_timeout, "off")?;
         timer_or_zero("max_frame_time", self.max_frame_time, "no cap")?;
         timer_or_zero("fixed_frame_time", self.fixed_frame_time, "the clock")?;
@@ -147,6 +151,18 @@ impl NetworkSettingsBuilder {
     #[doc(alias = "heartbeatTimeoutMS")]
     pub fn heartbeat_timeout(mut self, value: Duration) -> Self {
         self.connection.heartbeat_timeout = unless_zero(value);
+        self
+    }
+
+    /// How often a peer is told that we close its connection.
+    ///
+    /// The message is one datagram that nobody acknowledges; if it is lost, the peer waits for its
+    /// own timeout. The copies follow within 50 ms and do no harm. 1 is what Unity Transport does.
+    ///
+    /// Unit: copies, the first included. Default: 3. Range: 1 to 3.
+    /// Source: drumfire.
+    pub fn disconnect_copies(mut self, copies: u8) -> Self {
+        self.connection.disconnect_copies = copies;
         self
     }
 
