@@ -96,11 +96,20 @@ mod tests {
     #[test]
     fn keys_differ_and_seeds_repeat() {
         let mut random = Random::Seeded(1);
-        let (one, other) = (Mac::new(&mut random).unwrap(), Mac::new(&mut random).unwrap());
+        let (one, other) = (
+            Mac::new(&mut random).unwrap(),
+            Mac::new(&mut random).unwrap(),
+        );
         assert_ne!(one.of(7_u64), other.of(7_u64));
         assert_eq!(one.of(7_u64), one.of(7_u64));
         assert_ne!(Keyed::new(None).hash_one(7), Keyed::new(None).hash_one(7));
-        assert_eq!(Keyed::new(Some(3)).hash_one(7), Keyed::new(Some(3)).hash_one(7));
-        assert_ne!(Keyed::new(Some(3)).hash_one(7), Keyed::new(Some(4)).hash_one(7));
+        assert_eq!(
+            Keyed::new(Some(3)).hash_one(7),
+            Keyed::new(Some(3)).hash_one(7)
+        );
+        assert_ne!(
+            Keyed::new(Some(3)).hash_one(7),
+            Keyed::new(Some(4)).hash_one(7)
+        );
     }
 }

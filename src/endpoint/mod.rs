@@ -31,6 +31,7 @@ mod foreign;
 mod half_open;
 mod keyed;
 mod prefixes;
+mod probation;
 mod recent;
 mod replies;
 mod rings;
