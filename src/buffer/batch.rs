@@ -56,7 +56,12 @@ impl ReceiveBatch {
 
     /// A batch without slots, to stand in for one that is in use elsewhere.
     pub(crate) fn empty() -> Self {
-        Self { slots: Vec::new(), stride: 64, capacity: 0, entries: Vec::new() }
+        Self {
+            slots: Vec::new(),
+            stride: 64,
+            capacity: 0,
+            entries: Vec::new(),
+        }
     }
 
     /// Bytes a slot holds.

@@ -41,24 +41,39 @@ pub(crate) struct Threshold {
 impl Threshold {
     pub(crate) fn new(mode: InlineThreshold) -> Self {
         // An echo on loopback costs about 3 µs: 1.5 µs a packet, to begin with.
-        Self { mode, packet: 1_500.0, received: 0.0, idle: 0, rest: 0 }
+        Self {
+            mode,
+            packet: 1_500.0,
+            received: 0.0,
+            idle: 0,
+            rest: 0,
+        }
     }
 
     /// Plans an update that has `queued` messages to send.
     pub(crate) fn plan(&mut self, queued: usize, threads: usize) -> Plan {
         let limit = match self.mode {
             InlineThreshold::AlwaysInline => return Plan::Inline { limit: None },
-            InlineThreshold::NeverInline => return Plan::Spread { helpers: threads.saturating_sub(1) },
+            InlineThreshold::NeverInline => {
+                return Plan::Spread {
+                    helpers: threads.saturating_sub(1),
+                };
+            }
             InlineThreshold::Fixed(limit) => limit,
             _ => START,
         };
         let work = self.estimate(queued);
         if work < limit {
             // One worker more is no gain where there is none.
-            return Plan::Inline { limit: (threads > 1).then_some(limit) };
+            return Plan::Inline {
+                limit: (threads > 1).then_some(limit),
+            };
         }
         let slices = work.as_nanos() / limit.as_nanos().max(1);
-        let mut helpers = usize::try_from(slices).unwrap_or(usize::MAX).saturating_sub(1).min(threads.saturating_sub(1));
+        let mut helpers = usize::try_from(slices)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(1)
+            .min(threads.saturating_sub(1));
         if self.rest > 0 {
             self.rest -= 1;
             helpers = 0;
@@ -140,6 +155,9 @@ mod tests {
     fn forced_modes_do_as_they_are_told() {
         let mut inline = Threshold::new(InlineThreshold::AlwaysInline);
         assert_eq!(inline.plan(100_000, 8), Plan::Inline { limit: None });
-        assert_eq!(Threshold::new(InlineThreshold::NeverInline).plan(0, 2), Plan::Spread { helpers: 1 });
+        assert_eq!(
+            Threshold::new(InlineThreshold::NeverInline).plan(0, 2),
+            Plan::Spread { helpers: 1 }
+        );
     }
 }

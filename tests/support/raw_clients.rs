@@ -65,7 +65,9 @@ impl RawClients {
                 match buffer[0] {
                     1 if len == PACKET => echoes += 1,
                     4 => {
-                        let value = u16::from_le_bytes([buffer[9], buffer[10]]).wrapping_add(11).to_le_bytes();
+                        let value = u16::from_le_bytes([buffer[9], buffer[10]])
+                            .wrapping_add(11)
+                            .to_le_bytes();
                         let mut answer = [5; 13];
                         answer[1..9].copy_from_slice(&token(index));
                         answer[9..].copy_from_slice(&[2, 0, value[0], value[1]]);
@@ -88,7 +90,13 @@ pub fn echo(server: &mut NetworkDriver) {
 pub fn answer(mut port: ConnectionPort<'_>) {
     let (mut events, mut sender) = port.split();
     while let Some(event) = events.pop_event() {
-        let NetworkEvent::Data { pipeline, mut reader } = event else { continue };
+        let NetworkEvent::Data {
+            pipeline,
+            mut reader,
+        } = event
+        else {
+            continue;
+        };
         if let Ok(mut echo) = sender.begin_send_with(pipeline, PAYLOAD) {
             let mut bytes = [0; PAYLOAD];
             reader.read_bytes(&mut bytes);
