@@ -132,6 +132,11 @@ impl Desk {
         front.held = std::mem::take(&mut front.recent);
     }
 
+    /// Whether no lane was used between the last two calls of [`trim`](Self::trim).
+    pub(crate) fn is_resting(&self) -> bool {
+        self.held == 0
+    }
+
     /// Drops what lies unread. Returns how many events that were.
     pub(crate) fn forget_unread(&mut self) -> u64 {
         let mut events = 0;

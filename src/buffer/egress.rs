@@ -142,6 +142,13 @@ impl Egress {
         &self.detours
     }
 
+    /// Gives the memory back if there is nothing in it.
+    pub(crate) fn release(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+
     /// Forgets everything and begins the next batch; the memory stays.
     pub(crate) fn clear(&mut self) {
         self.scratch.clear();

@@ -100,6 +100,13 @@ impl Runs {
         (&self.arrivals, &mut self.bytes)
     }
 
+    /// Gives the memory back if there is nothing in it.
+    pub(crate) fn release(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+
     /// Forgets the datagrams; the memory stays.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();

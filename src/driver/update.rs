@@ -222,11 +222,14 @@ impl NetworkDriver {
         }
         self.trimmed = (self.trimmed + 1) % shards;
         self.next_trim = now + TRIM_PERIOD / u32::try_from(shards).unwrap_or(u32::MAX);
-        if let (Some(front), Some(back)) = (
+        if let (Some(front), Some(desk)) = (
             self.front.desks.get_mut(self.trimmed),
             back.desks.get_mut(self.trimmed),
         ) {
-            Desk::trim(front, back);
+            Desk::trim(front, desk);
+            if front.is_resting() {
+                back.release(self.trimmed);
+            }
         }
     }
 

@@ -56,6 +56,7 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
                 } => {
                     established.push((order, first + u32::from(lane), payload));
                 }
+                Notice::Accepted { lane } => core.endpoint.accepted(first + u32::from(lane)),
                 Notice::Validated { lane } => core.endpoint.validated(first + u32::from(lane)),
                 Notice::Moved { lane, from, to } => {
                     core.endpoint.moved(first + u32::from(lane), &from, &to)

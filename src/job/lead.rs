@@ -143,6 +143,17 @@ impl Back {
         }
     }
 
+    /// Gives back the memory of a shard that has had nothing to do.
+    pub(crate) fn release(&mut self, shard: usize) {
+        if let Some(staging) = self.core.staging.get_mut(shard) {
+            staging.runs.release();
+        }
+        if let Some(Some(shard)) = self.shards.get_mut(shard) {
+            shard.runs.release();
+            shard.egress.release();
+        }
+    }
+
     /// Runs the update as far as it goes on this thread, with a crew's help if there is one.
     ///
     /// Without a crew it stops with [`Step::TooMuch`] once `limit` of work has arrived; calling it

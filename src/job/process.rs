@@ -153,7 +153,10 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
                     link.handle_message(outbox, &record, &mut cx);
                 }
                 RecordKind::Disconnect => shard.leaving |= 1 << lane,
-                RecordKind::Accepted => link.handle_accepted(&mut cx),
+                RecordKind::Accepted => {
+                    link.handle_accepted(&mut cx);
+                    cx.notices.push(Notice::Accepted { lane: cx.lane });
+                }
             }
             at = record.next;
         }
