@@ -2,7 +2,7 @@
 //!
 //! Tokens and addresses are chosen by peers. Under a hash they can compute they could make all of
 //! them collide, and a table becomes a list (R19); or compute an answer only a receiver
-//! should know (R21). So everything here is SipHash under a secret of this process.
+//! should know (R21). So everything here is `SipHash` under a secret of this process.
 
 use std::fmt;
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
