@@ -1,8 +1,8 @@
 //! Keyed hashes: tables and answers whose keys a stranger may choose.
 //!
 //! Tokens and addresses are chosen by peers. Under a hash they can compute they could make all of
-//! them collide, and a table of O(1) becomes a list (R19); or compute an answer only a receiver
-//! should know (R21). So everything here is SipHash under a secret of this process.
+//! them collide, and a table becomes a list (R19); or compute an answer only a receiver
+//! should know (R21). So everything here is `SipHash` under a secret of this process.
 
 use std::fmt;
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};

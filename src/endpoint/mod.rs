@@ -221,11 +221,11 @@ impl Endpoint {
                 break token;
             }
         };
-        let slot = self
-            .open(token, Origin::Outgoing)
-            .ok_or(ConnectError::TooManyConnections {
+        let Some(slot) = self.open(token, Origin::Outgoing) else {
+            return Err(ConnectError::TooManyConnections {
                 max: self.slots.max(),
-            })?;
+            });
+        };
         Ok((self.slots.connection(slot), token))
     }
 

@@ -59,7 +59,7 @@ fn r21_records_are_bounded_and_each_new_one_takes_the_place_of_another() {
         assert!(table.find(token(number)).is_some());
     }
     assert_eq!((table.counts.high_water, table.counts.evicted), (100, 900));
-    assert_eq!(table.is_crowded(), true);
+    assert!(table.is_crowded());
 }
 
 #[test]

@@ -7,7 +7,7 @@ struct Client {
     path: Path,
     token: Token,
     began: Timestamp,
-    next_request: Timestamp,
+    last_request: Option<Timestamp>,
     /// When it sends its next heartbeat; none before its accept.
     next_heartbeat: Option<Timestamp>,
     connected_after: Option<Duration>,
@@ -19,7 +19,7 @@ impl Client {
             path: host(0x00F0_0000 + number),
             token: token(0xC11E_0000_0000_0000 + u64::from(number)),
             began: now,
-            next_request: now,
+            last_request: None,
             next_heartbeat: None,
             connected_after: None,
         }
@@ -30,8 +30,9 @@ impl Client {
         for bytes in heard {
             match Packet::parse(bytes).unwrap() {
                 Packet::Accept { .. } => {
+                    let asked = self.last_request.unwrap_or(self.began);
                     self.next_heartbeat
-                        .get_or_insert(self.next_request + millis(500) - millis(1_000));
+                        .get_or_insert_with(|| asked + millis(500));
                 }
                 Packet::MtuCheck { len, .. } => {
                     assert!(self.next_heartbeat.is_some(), "a check before the accept");
@@ -42,8 +43,11 @@ impl Client {
             }
         }
         match self.next_heartbeat {
-            None if self.next_request <= world.now => {
-                self.next_request = world.now + millis(1_000);
+            None if self
+                .last_request
+                .is_none_or(|at| at + millis(1_000) <= world.now) =>
+            {
+                self.last_request = Some(world.now);
                 let verdict = world.request(&self.path, self.token, b"");
                 self.see(world, &verdict);
             }
@@ -61,15 +65,6 @@ impl Client {
             world.endpoint.validated(*slot);
             self.connected_after.get_or_insert(world.now - self.began);
         }
-    }
-}
-
-impl std::ops::Sub<Duration> for Timestamp {
-    type Output = Self;
-
-    fn sub(self, rhs: Duration) -> Self {
-        let micros = u64::try_from(rhs.as_micros()).unwrap();
-        Self::from_micros(self.as_micros().saturating_sub(micros))
     }
 }
 
@@ -92,19 +87,15 @@ fn r21_request_flood_is_bounded_and_clients_get_in() {
         established.push((path, name, slot));
     }
 
-    // 50,000 requests a second, whose connections would be closed after 30 s without a word.
+    // 50,000 requests a second from 60,000 addresses.
     let mut clients: Vec<Client> = Vec::new();
-    let mut forged = Vec::new();
     let mut number = 0_u32;
     let mut post: HashMap<NetworkEndpoint, Vec<Vec<u8>>> = HashMap::new();
     for frame in 0..600_u32 {
         world.wait(FRAME);
         for _ in 0..FLOOD_PER_FRAME {
             number += 1;
-            let verdict = world.request(&host(number % SOURCES), token(number.into()), b"");
-            if let Verdict::Open { slot, .. } = verdict {
-                forged.push((world.now, slot));
-            }
+            world.request(&host(number % SOURCES), token(number.into()), b"");
         }
         // Ten clients a second, within what the flood leaves of each update.
         if frame % 5 == 0 && frame < 350 {
@@ -132,9 +123,9 @@ fn r21_request_flood_is_bounded_and_clients_get_in() {
     let late: Vec<_> = clients
         .iter()
         .filter(|client| {
-            !client
+            client
                 .connected_after
-                .is_some_and(|time| time <= millis(5_000))
+                .is_none_or(|time| time > millis(5_000))
         })
         .map(|client| client.connected_after)
         .collect();
