@@ -195,6 +195,10 @@ impl NetworkDriver {
         self.with_site(|site| site.interface.bind(&endpoint))
             .unwrap_or(Err(BindError::UnsupportedFamily { endpoint }))?;
         self.bound = true;
+        let local = self.local_endpoint();
+        if let Some(back) = &mut self.home {
+            back.core.endpoint.bound(local);
+        }
         Ok(())
     }
 

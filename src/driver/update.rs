@@ -214,23 +214,27 @@ impl NetworkDriver {
         self.spread(back, helpers);
     }
 
-    /// Looks for unused memory in one shard, so that each has its turn about once a period.
+    /// Looks for unused memory, a shard at a time, so that each has its turn once a period.
     fn trim(&mut self, back: &mut Back, now: Timestamp) {
         let shards = back.desks.len();
-        if shards == 0 || now < self.next_trim {
-            return;
-        }
-        self.trimmed = (self.trimmed + 1) % shards;
-        self.next_trim = now + TRIM_PERIOD / u32::try_from(shards).unwrap_or(u32::MAX);
-        if let (Some(front), Some(desk)) = (
-            self.front.desks.get_mut(self.trimmed),
-            back.desks.get_mut(self.trimmed),
-        ) {
-            Desk::trim(front, desk);
-            if front.is_resting() {
-                back.release(self.trimmed);
+        let turn = TRIM_PERIOD / u32::try_from(shards).unwrap_or(u32::MAX).max(1);
+        for _ in 0..shards {
+            if now < self.next_trim {
+                return;
+            }
+            self.next_trim = self.next_trim + turn;
+            self.trimmed = (self.trimmed + 1) % shards;
+            if let (Some(front), Some(desk)) = (
+                self.front.desks.get_mut(self.trimmed),
+                back.desks.get_mut(self.trimmed),
+            ) {
+                Desk::trim(front, desk);
+                if front.is_resting() {
+                    back.release(self.trimmed);
+                }
             }
         }
+        self.next_trim = now + turn;
     }
 
     /// Gives the back to the pool: a lead, and helpers from the start.

@@ -151,6 +151,7 @@ impl Back {
         if let Some(Some(shard)) = self.shards.get_mut(shard) {
             shard.runs.release();
             shard.egress.release();
+            shard.notices.shrink_to_fit();
         }
     }
 
