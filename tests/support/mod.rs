@@ -1,0 +1,41 @@
+//! What the network tests share: drivers on a network in memory, on virtual time.
+//!
+//! Nothing here sleeps and nothing depends on luck: every driver has a fixed frame time and a seed of
+//! its own, and after every update its counters must add up.
+
+mod net;
+mod node;
+mod peer;
+mod world;
+
+pub use net::Net;
+pub use node::{Event, Node};
+pub use peer::{Peer, data, disconnect, heartbeat, kind_of, request};
+pub use world::World;
+
+use std::time::Duration;
+
+use drumfire::NetworkSettings;
+use drumfire::address::NetworkEndpoint;
+use drumfire::settings::NetworkSettingsBuilder;
+
+/// Time of one update, as in Unity Transport's own tests.
+pub const FRAME: Duration = Duration::from_millis(16);
+
+/// Where servers are.
+pub const SERVER: NetworkEndpoint = NetworkEndpoint::loopback_ipv4(7777);
+
+/// Plain settings on virtual time. Each driver gets its seed from its [`Node`].
+pub fn settings() -> NetworkSettingsBuilder {
+    NetworkSettings::builder().plain().fixed_frame_time(FRAME)
+}
+
+/// Milliseconds.
+pub const fn ms(value: u64) -> Duration {
+    Duration::from_millis(value)
+}
+
+/// `len` bytes that differ from their neighbours.
+pub fn pattern(len: usize) -> Vec<u8> {
+    (0..=u8::MAX).cycle().take(len).collect()
+}
