@@ -35,13 +35,29 @@ impl Canned {
     fn new(connections: u32) -> Self {
         let datagrams = (0..connections)
             .map(|index| {
-                let remote = NetworkEndpoint::custom(std::array::from_fn(|byte| if byte < 4 { index.to_le_bytes()[byte] } else { 0 }));
+                let remote = NetworkEndpoint::custom(std::array::from_fn(|byte| {
+                    if byte < 4 {
+                        index.to_le_bytes()[byte]
+                    } else {
+                        0
+                    }
+                }));
                 let mut request = b"UTP\x01\x01".to_vec();
                 request.extend_from_slice(&(u64::from(index) + 1).to_le_bytes());
-                (Path { remote, local: None::<IpAddr> }, request)
+                (
+                    Path {
+                        remote,
+                        local: None::<IpAddr>,
+                    },
+                    request,
+                )
             })
             .collect();
-        Self { datagrams: Mutex::new(datagrams), next: AtomicUsize::new(0), sent: AtomicU64::new(0) }
+        Self {
+            datagrams: Mutex::new(datagrams),
+            next: AtomicUsize::new(0),
+            sent: AtomicU64::new(0),
+        }
     }
 }
 
@@ -62,7 +78,9 @@ impl NetworkInterface for Shared {
         let datagrams = self.0.datagrams.lock().unwrap();
         while batch.remaining() > 0 {
             let next = self.0.next.fetch_add(1, Ordering::Relaxed);
-            let Some((path, datagram)) = datagrams.get(next) else { return Received::Drained };
+            let Some((path, datagram)) = datagrams.get(next) else {
+                return Received::Drained;
+            };
             batch.push(*path, datagram);
         }
         Received::More
@@ -85,7 +103,10 @@ impl NetworkInterface for Shared {
 fn settings(threads: usize, threshold: InlineThreshold, overlap: SliceOverlap) -> NetworkSettings {
     NetworkSettings::builder()
         .plain()
-        .workers(Workers::Own { threads, pinning: Pinning::Yes })
+        .workers(Workers::Own {
+            threads,
+            pinning: Pinning::Yes,
+        })
         .inline_threshold(threshold)
         .slice_overlap(overlap)
         .address_validation(AddressValidation::Off)
@@ -130,15 +151,23 @@ fn canned_updates(c: &mut Criterion) {
     let mut group = c.benchmark_group("update/canned");
     for packets in [1, 8, 32, 1_000] {
         group.throughput(Throughput::Elements(u64::from(packets)));
-        let (mut driver, canned) = canned(packets, settings(2, InlineThreshold::AlwaysInline, SliceOverlap::On));
+        let (mut driver, canned) = canned(
+            packets,
+            settings(2, InlineThreshold::AlwaysInline, SliceOverlap::On),
+        );
         group.bench_with_input(BenchmarkId::new("inline", packets), &packets, |b, _| {
             b.iter_custom(|rounds| (0..rounds).map(|_| tick(&mut driver, &canned)).sum());
         });
     }
-    for (name, threads, overlap) in
-        [("1 worker", 1, SliceOverlap::On), ("2 workers", 2, SliceOverlap::On), ("2 workers, no overlap", 2, SliceOverlap::Off)]
-    {
-        let (mut driver, canned) = canned(1_000, settings(threads, InlineThreshold::NeverInline, overlap));
+    for (name, threads, overlap) in [
+        ("1 worker", 1, SliceOverlap::On),
+        ("2 workers", 2, SliceOverlap::On),
+        ("2 workers, no overlap", 2, SliceOverlap::Off),
+    ] {
+        let (mut driver, canned) = canned(
+            1_000,
+            settings(threads, InlineThreshold::NeverInline, overlap),
+        );
         group.bench_function(BenchmarkId::new(name, 1_000), |b| {
             b.iter_custom(|rounds| (0..rounds).map(|_| tick(&mut driver, &canned)).sum());
         });
@@ -150,14 +179,20 @@ fn canned_updates(c: &mut Criterion) {
 fn overhead(c: &mut Criterion) {
     let mut group = c.benchmark_group("update/overhead");
     for packets in [0, 1, 8, 32] {
-        let (mut driver, canned) = canned(packets, settings(2, InlineThreshold::Adaptive, SliceOverlap::On));
-        group.bench_function(BenchmarkId::new("schedule + complete − stages", packets), |b| {
-            b.iter_custom(|rounds| {
-                let before = driver.statistics().stage_times.total();
-                let whole: Duration = (0..rounds).map(|_| tick(&mut driver, &canned)).sum();
-                whole.saturating_sub(driver.statistics().stage_times.total() - before)
-            });
-        });
+        let (mut driver, canned) = canned(
+            packets,
+            settings(2, InlineThreshold::Adaptive, SliceOverlap::On),
+        );
+        group.bench_function(
+            BenchmarkId::new("schedule + complete − stages", packets),
+            |b| {
+                b.iter_custom(|rounds| {
+                    let before = driver.statistics().stage_times.total();
+                    let whole: Duration = (0..rounds).map(|_| tick(&mut driver, &canned)).sum();
+                    whole.saturating_sub(driver.statistics().stage_times.total() - before)
+                });
+            },
+        );
     }
     group.finish();
 }
@@ -166,11 +201,16 @@ fn overhead(c: &mut Criterion) {
 fn idle(c: &mut Criterion) {
     let mut group = c.benchmark_group("update/idle");
     for connections in [0, 100, 1_000, 10_000] {
-        let (mut driver, canned) = canned(connections, settings(2, InlineThreshold::Adaptive, SliceOverlap::On));
+        let (mut driver, canned) = canned(
+            connections,
+            settings(2, InlineThreshold::Adaptive, SliceOverlap::On),
+        );
         canned.next.store(usize::MAX / 2, Ordering::Relaxed);
         driver.update();
         while driver.pop_event().is_some() {}
-        group.bench_function(BenchmarkId::from_parameter(connections), |b| b.iter(|| driver.schedule_update().complete()));
+        group.bench_function(BenchmarkId::from_parameter(connections), |b| {
+            b.iter(|| driver.schedule_update().complete())
+        });
     }
     group.finish();
 }
@@ -179,10 +219,16 @@ fn udp_updates(c: &mut Criterion) {
     let mut group = c.benchmark_group("update/udp");
     group.sample_size(20);
     group.throughput(Throughput::Elements(1_000));
-    for (name, threads, overlap) in
-        [("1 worker", 1, SliceOverlap::On), ("2 workers", 2, SliceOverlap::On), ("2 workers, no overlap", 2, SliceOverlap::Off)]
-    {
-        let threshold = if threads == 1 { InlineThreshold::AlwaysInline } else { InlineThreshold::Adaptive };
+    for (name, threads, overlap) in [
+        ("1 worker", 1, SliceOverlap::On),
+        ("2 workers", 2, SliceOverlap::On),
+        ("2 workers, no overlap", 2, SliceOverlap::Off),
+    ] {
+        let threshold = if threads == 1 {
+            InlineThreshold::AlwaysInline
+        } else {
+            InlineThreshold::Adaptive
+        };
         let mut server = NetworkDriver::new(settings(threads, threshold, overlap)).unwrap();
         server.bind(NetworkEndpoint::loopback_ipv4(0)).unwrap();
         server.listen().unwrap();

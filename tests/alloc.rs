@@ -10,7 +10,7 @@ use drumfire::{NetworkDriver, NetworkSettings};
 #[path = "support/raw_clients.rs"]
 mod raw_clients;
 
-use raw_clients::{RawClients, echo};
+use raw_clients::{RawClients, answer};
 
 /// Counts allocations of the whole process, and the bytes in use.
 struct Counting;
@@ -18,7 +18,10 @@ struct Counting;
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static IN_USE: AtomicI64 = AtomicI64::new(0);
 
-#[expect(unsafe_code, reason = "a global allocator is an unsafe trait; this one counts and passes on")]
+#[expect(
+    unsafe_code,
+    reason = "a global allocator is an unsafe trait; this one counts and passes on"
+)]
 // SAFETY: every call is passed on to the system allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -42,7 +45,11 @@ const CLIENTS: usize = 200;
 
 /// A server whose clients are connected and validated.
 fn world(threshold: InlineThreshold) -> (NetworkDriver, RawClients) {
-    let settings = NetworkSettings::builder().plain().inline_threshold(threshold).build().unwrap();
+    let settings = NetworkSettings::builder()
+        .plain()
+        .inline_threshold(threshold)
+        .build()
+        .unwrap();
     let mut server = NetworkDriver::new(settings).unwrap();
     server.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     server.listen().unwrap();
@@ -54,7 +61,7 @@ fn world(threshold: InlineThreshold) -> (NetworkDriver, RawClients) {
 fn round(server: &mut NetworkDriver, clients: &RawClients) {
     clients.send();
     server.update();
-    echo(server);
+    server.to_concurrent().iter_mut().for_each(answer);
     server.schedule_flush_send().complete();
     assert_eq!(clients.receive(), CLIENTS);
 }
@@ -66,18 +73,26 @@ fn a_steady_update_allocates_nothing_and_a_spread_one_only_its_spawns() {
     round(&mut server, &clients);
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     (0..rounds).for_each(|_| round(&mut server, &clients));
-    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0, "allocations of {rounds} inline rounds");
+    assert_eq!(
+        ALLOCATIONS.load(Ordering::Relaxed) - before,
+        0,
+        "allocations of {rounds} inline rounds"
+    );
 
     let (mut server, clients) = world(InlineThreshold::NeverInline);
     round(&mut server, &clients);
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     (0..rounds).for_each(|_| round(&mut server, &clients));
-    let threads = u64::try_from(std::thread::available_parallelism().map_or(1, usize::from)).unwrap();
+    let threads =
+        u64::try_from(std::thread::available_parallelism().map_or(1, usize::from)).unwrap();
     let allocated = ALLOCATIONS.load(Ordering::Relaxed) - before;
     // An update and a flush a round, each with one lead and threads − 1 helpers; rayon's injector
     // takes a block now and then.
     let allowed = rounds * 2 * (threads + 1) * 2;
-    assert!(allocated <= allowed, "{allocated} allocations in {rounds} spread rounds, at most {allowed} allowed");
+    assert!(
+        allocated <= allowed,
+        "{allocated} allocations in {rounds} spread rounds, at most {allowed} allowed"
+    );
 
     idle_connections_cost_at_most_a_kibibyte();
 }

@@ -121,13 +121,20 @@ impl Desk {
     pub(crate) fn trim(front: &mut Self, back: &mut Self) {
         for lane in lanes_of(front.held & !front.recent) {
             for desk in [&mut *front, &mut *back] {
-                if let (Some(inbox), Some(outbox)) = (desk.inboxes.get_mut(lane), desk.outboxes.get_mut(lane)) {
+                if let (Some(inbox), Some(outbox)) =
+                    (desk.inboxes.get_mut(lane), desk.outboxes.get_mut(lane))
+                {
                     inbox.get_mut().release();
                     outbox.get_mut().release();
                 }
             }
         }
         front.held = std::mem::take(&mut front.recent);
+    }
+
+    /// Whether no lane was used between the last two calls of [`trim`](Self::trim).
+    pub(crate) fn is_resting(&self) -> bool {
+        self.held == 0
     }
 
     /// Drops what lies unread. Returns how many events that were.
@@ -146,7 +153,9 @@ impl Desk {
     /// Frees a lane for another connection: nothing of the former is left in it.
     pub(crate) fn free(&mut self, lane: usize) {
         let others = !(1 << lane);
-        if let (Some(inbox), Some(outbox)) = (self.inboxes.get_mut(lane), self.outboxes.get_mut(lane)) {
+        if let (Some(inbox), Some(outbox)) =
+            (self.inboxes.get_mut(lane), self.outboxes.get_mut(lane))
+        {
             inbox.get_mut().clear();
             outbox.get_mut().clear();
         }
@@ -263,7 +272,9 @@ mod tests {
     }
 
     fn receive(back: &mut Desk, lane: usize, payload: &[u8]) {
-        back.inboxes[lane].get_mut().push(EventKind::Data, 0, 0, payload);
+        back.inboxes[lane]
+            .get_mut()
+            .push(EventKind::Data, 0, 0, payload);
         back.ready |= 1 << lane;
     }
 

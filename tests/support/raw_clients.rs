@@ -3,7 +3,7 @@
 
 use std::net::{SocketAddr, UdpSocket};
 
-use drumfire::{NetworkDriver, NetworkEvent};
+use drumfire::{ConnectionPort, NetworkDriver, NetworkEvent};
 
 /// Bytes of payload in every message.
 pub const PAYLOAD: usize = 64;
@@ -65,7 +65,9 @@ impl RawClients {
                 match buffer[0] {
                     1 if len == PACKET => echoes += 1,
                     4 => {
-                        let value = u16::from_le_bytes([buffer[9], buffer[10]]).wrapping_add(11).to_le_bytes();
+                        let value = u16::from_le_bytes([buffer[9], buffer[10]])
+                            .wrapping_add(11)
+                            .to_le_bytes();
                         let mut answer = [5; 13];
                         answer[1..9].copy_from_slice(&token(index));
                         answer[9..].copy_from_slice(&[2, 0, value[0], value[1]]);
@@ -79,20 +81,29 @@ impl RawClients {
     }
 }
 
-/// Answers every message with itself.
+/// Answers every message with itself, on the driver's pool where that pays.
 pub fn echo(server: &mut NetworkDriver) {
-    server.to_concurrent().for_each(|mut port| {
-        let (mut events, mut sender) = port.split();
-        while let Some(event) = events.pop_event() {
-            let NetworkEvent::Data { pipeline, mut reader } = event else { continue };
-            if let Ok(mut echo) = sender.begin_send_with(pipeline, PAYLOAD) {
-                let mut bytes = [0; PAYLOAD];
-                reader.read_bytes(&mut bytes);
-                echo.write_bytes(&bytes);
-                echo.end_send().unwrap();
-            }
+    server.to_concurrent().for_each(answer);
+}
+
+/// Answers every message of one connection with itself.
+pub fn answer(mut port: ConnectionPort<'_>) {
+    let (mut events, mut sender) = port.split();
+    while let Some(event) = events.pop_event() {
+        let NetworkEvent::Data {
+            pipeline,
+            mut reader,
+        } = event
+        else {
+            continue;
+        };
+        if let Ok(mut echo) = sender.begin_send_with(pipeline, PAYLOAD) {
+            let mut bytes = [0; PAYLOAD];
+            reader.read_bytes(&mut bytes);
+            echo.write_bytes(&bytes);
+            echo.end_send().unwrap();
         }
-    });
+    }
 }
 
 fn update(server: &mut NetworkDriver) {
