@@ -164,7 +164,8 @@ impl<'r> Replay<'r> {
     fn compare_packets(&mut self, tick: u64) -> Vec<String> {
         let recorded: Vec<&RecordedPacket> = self.recording.sent(self.role, tick).collect();
         let mut sent = self.peer.receive();
-        let moved = self.recording.moves_at().is_some_and(|at| tick >= at);
+        // Only a client moves; our server is where it was.
+        let moved = self.role == Role::Server && self.recording.moves_at().is_some_and(|at| tick >= at);
         let lost = if moved { std::mem::replace(&mut sent, self.moved.receive()) } else { Vec::new() };
         if self.role == Role::Client && tick == 0 {
             self.ours = peek_token(sent.first().expect("a client asks at once")).expect("with its token").1;
