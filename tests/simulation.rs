@@ -41,9 +41,9 @@ fn weather() -> Conditions {
     }
 }
 
-/// Settings with a step large enough for long runs, and a timeout that a lost close can wait for.
+/// Settings with a step large enough for long runs.
 fn stormy() -> NetworkSettingsBuilder {
-    settings().fixed_frame_time(ms(50)).disconnect_timeout(ms(8_000))
+    settings().fixed_frame_time(ms(50))
 }
 
 struct Simulation {
@@ -115,7 +115,7 @@ impl Simulation {
             self.nodes[*index].driver.disconnect(*connection);
         }
         let over = |simulation: &Self| simulation.nodes.iter().all(|node| node.driver.statistics().connections == 0);
-        self.drive(20 * 20, "everybody has left", over);
+        self.drive(40 * 20, "everybody has left", over);
         self.check();
         self.log
     }

@@ -3,11 +3,13 @@
 //! Nothing here sleeps and nothing depends on luck: every driver has a fixed frame time and a seed of
 //! its own, and after every update its counters must add up.
 
+mod dice;
 mod net;
 mod node;
 mod peer;
 mod world;
 
+pub use dice::Dice;
 pub use net::Net;
 pub use node::{Event, Node};
 pub use peer::{Peer, data, disconnect, heartbeat, kind_of, request};
