@@ -23,7 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut players = Players::connect(server.local_endpoint())?;
 
     let mut world = World::default();
-    let (mut simulated, mut waited, mut networked) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    let (mut simulated, mut waited, mut networked) =
+        (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     let mut next = Instant::now();
     for _ in 0..TICKS {
         // The network runs beside the simulation, on last tick's sends.
@@ -53,9 +54,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         next += TICK;
         server.wait(next.saturating_duration_since(Instant::now()));
     }
-    println!("{PLAYERS} players, {TICKS} ticks; {} inputs read, {} states received", world.inputs, players.states);
-    println!("per tick: simulate {:?}, wait for the network {:?}, events and sends {:?}",
-        simulated / TICKS, waited / TICKS, networked / TICKS);
+    println!(
+        "{PLAYERS} players, {TICKS} ticks; {} inputs read, {} states received",
+        world.inputs, players.states
+    );
+    println!(
+        "per tick: simulate {:?}, wait for the network {:?}, events and sends {:?}",
+        simulated / TICKS,
+        waited / TICKS,
+        networked / TICKS
+    );
     Ok(())
 }
 
@@ -70,7 +78,10 @@ impl World {
     fn simulate(&mut self) {
         let started = Instant::now();
         while started.elapsed() < Duration::from_millis(2) {
-            self.position = self.position.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            self.position = self
+                .position
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
         }
     }
 

@@ -6,7 +6,9 @@
 use std::error::Error;
 use std::time::Duration;
 
-use drumfire::{Concurrent, ConnectionPort, NetworkDriver, NetworkEvent, NetworkPipeline, NetworkSettings};
+use drumfire::{
+    Concurrent, ConnectionPort, NetworkDriver, NetworkEvent, NetworkPipeline, NetworkSettings,
+};
 
 const CLIENTS: usize = 50;
 
@@ -30,7 +32,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     while answers < CLIENTS {
         // Schedule: the update, then the accept job, then the parallel job. Their sends leave
         // without the game thread.
-        let handle = server.schedule_update().then(move |(), view| accept(jobs, view)).then(serve);
+        let handle = server
+            .schedule_update()
+            .then(move |(), view| accept(jobs, view))
+            .then(serve);
 
         // The game thread is free here; this one plays the clients.
         client.wait(Duration::from_millis(1));
@@ -55,7 +60,10 @@ fn serve(jobs: ServerJobs, view: &mut Concurrent<'_>) -> ServerJobs {
     view.for_each(|mut port| {
         let (mut events, mut sender) = port.split();
         while let Some(event) = events.pop_event() {
-            if let NetworkEvent::Data { pipeline, mut reader } = event
+            if let NetworkEvent::Data {
+                pipeline,
+                mut reader,
+            } = event
                 && let Ok(mut answer) = sender.begin_send(pipeline)
             {
                 answer.write_uint(reader.read_uint() + 2);
@@ -91,6 +99,8 @@ fn waiting(client: &mut NetworkDriver) -> usize {
     let connections: Vec<_> = client.connections().collect();
     connections
         .into_iter()
-        .filter(|connection| client.connection_state(*connection) != drumfire::ConnectionState::Disconnected)
+        .filter(|connection| {
+            client.connection_state(*connection) != drumfire::ConnectionState::Disconnected
+        })
         .count()
 }

@@ -22,7 +22,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         for mut port in server.to_concurrent().iter_mut() {
             let (mut events, mut sender) = port.split();
             while let Some(event) = events.pop_event() {
-                if let NetworkEvent::Data { pipeline, mut reader } = event {
+                if let NetworkEvent::Data {
+                    pipeline,
+                    mut reader,
+                } = event
+                {
                     let mut answer = sender.begin_send(pipeline)?;
                     answer.write_uint(reader.read_uint());
                     answer.end_send()?;
@@ -42,7 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                     pings += 1;
                     answered = true;
                 }
-                NetworkEvent::Disconnect { reason } => return Err(format!("disconnected: {reason:?}").into()),
+                NetworkEvent::Disconnect { reason } => {
+                    return Err(format!("disconnected: {reason:?}").into());
+                }
                 _ => {}
             }
         }

@@ -36,8 +36,12 @@ fn update_server(server: &mut NetworkDriver) -> Result<(), Box<dyn Error>> {
     let mut answers = Vec::new();
     while let Some((connection, event)) = server.pop_event() {
         match event {
-            NetworkEvent::Data { mut reader, .. } => answers.push((connection, reader.read_uint() + 2)),
-            NetworkEvent::Disconnect { reason } => println!("server: {connection} left, {reason:?}"),
+            NetworkEvent::Data { mut reader, .. } => {
+                answers.push((connection, reader.read_uint() + 2))
+            }
+            NetworkEvent::Disconnect { reason } => {
+                println!("server: {connection} left, {reason:?}")
+            }
             _ => {}
         }
     }
@@ -49,7 +53,10 @@ fn update_server(server: &mut NetworkDriver) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn update_client(client: &mut NetworkDriver, connection: NetworkConnection) -> Result<Option<u32>, Box<dyn Error>> {
+fn update_client(
+    client: &mut NetworkDriver,
+    connection: NetworkConnection,
+) -> Result<Option<u32>, Box<dyn Error>> {
     client.wait(Duration::from_millis(5));
     client.update();
     let (mut connected, mut answer) = (false, None);
@@ -57,7 +64,9 @@ fn update_client(client: &mut NetworkDriver, connection: NetworkConnection) -> R
         match event {
             NetworkEvent::Connect { .. } => connected = true,
             NetworkEvent::Data { mut reader, .. } => answer = Some(reader.read_uint()),
-            NetworkEvent::Disconnect { reason } => return Err(format!("disconnected: {reason:?}").into()),
+            NetworkEvent::Disconnect { reason } => {
+                return Err(format!("disconnected: {reason:?}").into());
+            }
             _ => {}
         }
     }

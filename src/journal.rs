@@ -39,28 +39,17 @@ pub(crate) enum Kind {
     InternalError,
 }
 
-/// How loud a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Level {
-    Error,
-    Warn,
-    Debug,
-}
-
 impl Kind {
-    const COUNT: usize = 8;
-
-    fn level(self) -> Level {
-        match self {
-            Self::InternalError => Level::Error,
-            Self::UnityTransport1
-            | Self::DtlsOnPlainPort
-            | Self::ConnectionRefused
-            | Self::UnderLoad
-            | Self::Interface => Level::Warn,
-            Self::UnknownPipeline | Self::UnknownType => Level::Debug,
-        }
-    }
+    const ALL: [Self; 8] = [
+        Self::UnityTransport1,
+        Self::DtlsOnPlainPort,
+        Self::UnknownPipeline,
+        Self::UnknownType,
+        Self::ConnectionRefused,
+        Self::UnderLoad,
+        Self::Interface,
+        Self::InternalError,
+    ];
 }
 
 /// Whether lines show the addresses of peers.
@@ -85,7 +74,7 @@ struct Window {
 /// Writes lines at a bounded rate for each [`Kind`].
 #[derive(Debug)]
 pub(crate) struct Journal {
-    windows: [Window; Kind::COUNT],
+    windows: [Window; Kind::ALL.len()],
     /// Most lines of a kind within a window.
     lines: u32,
     addresses: Addresses,
@@ -101,7 +90,7 @@ impl Journal {
     /// A journal that writes at most `lines` lines a second of each kind.
     pub(crate) fn new(lines: u32, addresses: Addresses) -> Self {
         Self {
-            windows: [Window::default(); Kind::COUNT],
+            windows: [Window::default(); Kind::ALL.len()],
             lines,
             addresses,
             due: Timestamp::NEVER,
@@ -136,16 +125,7 @@ impl Journal {
         if now < self.due {
             return;
         }
-        for kind in [
-            Kind::UnityTransport1,
-            Kind::DtlsOnPlainPort,
-            Kind::UnknownPipeline,
-            Kind::UnknownType,
-            Kind::ConnectionRefused,
-            Kind::UnderLoad,
-            Kind::Interface,
-            Kind::InternalError,
-        ] {
+        for kind in Kind::ALL {
             self.turn(now, kind);
         }
         self.due = self
@@ -186,18 +166,28 @@ impl Journal {
 
     fn write(&mut self, kind: Kind, text: fmt::Arguments<'_>) {
         self.written += 1;
-        let level = kind.level();
         #[cfg(feature = "tracing")]
-        match level {
-            Level::Error => tracing::error!(target: "drumfire", "{}", escaped(text)),
-            Level::Warn => tracing::warn!(target: "drumfire", "{}", escaped(text)),
-            Level::Debug => tracing::debug!(target: "drumfire", "{}", escaped(text)),
-        }
+        emit(kind, &escaped(text));
         #[cfg(test)]
         self.captured.push((kind, escaped(text)));
         #[cfg(not(any(test, feature = "tracing")))]
-        let _ = text;
-        let _ = level;
+        let _ = (kind, text);
+    }
+}
+
+/// Hands a line to `tracing`, as loud as its kind is.
+#[cfg(feature = "tracing")]
+fn emit(kind: Kind, line: &str) {
+    match kind {
+        Kind::InternalError => tracing::error!(target: "drumfire", "{line}"),
+        Kind::UnityTransport1
+        | Kind::DtlsOnPlainPort
+        | Kind::ConnectionRefused
+        | Kind::UnderLoad
+        | Kind::Interface => tracing::warn!(target: "drumfire", "{line}"),
+        Kind::UnknownPipeline | Kind::UnknownType => {
+            tracing::debug!(target: "drumfire", "{line}");
+        }
     }
 }
 
@@ -294,10 +284,7 @@ mod tests {
         let name = "a\r\nERROR forged \u{1b}[2J \u{202E}";
         journal.note(at(0), Kind::UnknownType, format_args!("from {name}"));
         let line = &journal.captured[0].1;
-        assert_eq!(
-            line,
-            "from a\\r\\nERROR forged \\u{1b}[2J \\u{202e}"
-        );
+        assert_eq!(line, "from a\\r\\nERROR forged \\u{1b}[2J \\u{202e}");
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub mod wire;
 pub use address::NetworkEndpoint;
 pub use buffer::desk::ConnectionState;
 pub use driver::{
-    Concurrent, ConnectionPort, DriverError, Events, JobHandle, NetworkDriver, NetworkEvent, SendGuard, Sender,
+    Concurrent, ConnectionPort, DriverError, Events, JobHandle, NetworkDriver, NetworkEvent,
+    SendGuard, Sender,
 };
 pub use error::DisconnectReason;
 pub use id::{NetworkConnection, NetworkPipeline, StageId};

@@ -35,6 +35,10 @@ fn small(value: u64) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
+fn tiny(value: u64) -> u8 {
+    u8::try_from(value).unwrap_or(u8::MAX)
+}
+
 macro_rules! fields {
     ($($name:ident, $convert:expr, $min:expr, $max:expr, $zero:expr;)*) => {
         vec![$(Field {
@@ -64,6 +68,7 @@ fn fields() -> Vec<Field> {
         max_connect_attempts, small, 1, INT, false;
         disconnect_timeout, us, 1_000, LONGEST, true;
         heartbeat_timeout, us, 1_000, LONGEST, true;
+        disconnect_copies, tiny, 1, 3, false;
         reconnection_timeout, us, 1_000, LONGEST, true;
         max_frame_time, us, 1_000, LONGEST, true;
         fixed_frame_time, us, 1_000, LONGEST, true;

@@ -96,6 +96,21 @@ impl Egress {
         len
     }
 
+    /// Binds what `lane` has queued so far to `path`: its link goes elsewhere from here on.
+    pub(crate) fn pin(&mut self, lane: u8, path: Path) {
+        let detour = u32::try_from(self.detours.len()).unwrap_or(u32::MAX);
+        let mut pinned = false;
+        for outgoing in self.data.iter_mut().chain(&mut self.controls) {
+            if outgoing.lane == lane && outgoing.route == Route::Current {
+                outgoing.route = Route::Detour(detour);
+                pinned = true;
+            }
+        }
+        if pinned {
+            self.detours.push(path);
+        }
+    }
+
     fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
         let start = self.scratch.len();
         write(&mut self.scratch);
@@ -125,6 +140,13 @@ impl Egress {
     /// Paths of the datagrams that do not take their link's.
     pub(crate) fn detours(&self) -> &[Path] {
         &self.detours
+    }
+
+    /// Gives the memory back if there is nothing in it.
+    pub(crate) fn release(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
     }
 
     /// Forgets everything and begins the next batch; the memory stays.

@@ -25,7 +25,10 @@ impl Clock {
             fixed: connection.fixed_frame_time,
             largest: connection.max_frame_time,
             credit: settings.limits().max_tick_credit,
-            now: Now { at: start, observed: start },
+            now: Now {
+                at: start,
+                observed: start,
+            },
         }
     }
 
@@ -37,8 +40,13 @@ impl Clock {
     /// The time of a new update.
     pub(crate) fn tick(&mut self) -> Now {
         let passed = self.peek().since(self.now.at);
-        let step = self.fixed.unwrap_or_else(|| passed.min(self.largest.unwrap_or(Duration::MAX)));
-        self.now = Now { at: self.now.at + step, observed: self.now.observed + step.min(self.credit) };
+        let step = self
+            .fixed
+            .unwrap_or_else(|| passed.min(self.largest.unwrap_or(Duration::MAX)));
+        self.now = Now {
+            at: self.now.at + step,
+            observed: self.now.observed + step.min(self.credit),
+        };
         self.now
     }
 
@@ -54,7 +62,10 @@ impl Clock {
 }
 
 /// The one clock of the library, but for the stage timer.
-#[expect(clippy::disallowed_methods, reason = "the driver is the floor that reads the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the driver is the floor that reads the clock"
+)]
 fn read() -> Instant {
     Instant::now()
 }

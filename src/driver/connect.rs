@@ -9,7 +9,7 @@ use crate::buffer::desk::{ConnectionState, Snapshot};
 use crate::buffer::inbox::EventKind;
 use crate::error::{ConnectError, DisconnectReason};
 use crate::id::NetworkConnection;
-use crate::interface::udp::UdpOptions;
+use crate::interface::UdpOptions;
 use crate::link::Link;
 use crate::settings::{AddressReuse, DualStack, NetworkSettings, Offload};
 use crate::time::Timestamp;
@@ -48,7 +48,10 @@ impl NetworkDriver {
     ///
     /// # Errors
     /// Typed reasons; nothing is started.
-    pub fn connect(&mut self, endpoint: NetworkEndpoint) -> Result<NetworkConnection, ConnectError> {
+    pub fn connect(
+        &mut self,
+        endpoint: NetworkEndpoint,
+    ) -> Result<NetworkConnection, ConnectError> {
         self.connect_with_payload(endpoint, &[])
     }
 
@@ -64,7 +67,9 @@ impl NetworkDriver {
     ) -> Result<NetworkConnection, ConnectError> {
         self.complete();
         self.check_payload(payload)?;
-        if endpoint.family() == NetworkFamily::Invalid || (endpoint.port() == 0 && endpoint.ip().is_some()) {
+        if endpoint.family() == NetworkFamily::Invalid
+            || (endpoint.port() == 0 && endpoint.ip().is_some())
+        {
             return Err(ConnectError::InvalidEndpoint { endpoint });
         }
         if !self.bound {
@@ -85,7 +90,11 @@ impl NetworkDriver {
     ///
     /// # Errors
     /// Typed reasons; nothing is started.
-    pub fn connect_to_host(&mut self, host: &str, port: u16) -> Result<NetworkConnection, ConnectError> {
+    pub fn connect_to_host(
+        &mut self,
+        host: &str,
+        port: u16,
+    ) -> Result<NetworkConnection, ConnectError> {
         if let Some(endpoint) = NetworkEndpoint::try_parse(host, port) {
             return self.connect(endpoint);
         }
@@ -98,12 +107,20 @@ impl NetworkDriver {
         std::thread::Builder::new()
             .name("drumfire-lookup".into())
             .spawn(move || {
-                let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
+                let found = (name.as_str(), port)
+                    .to_socket_addrs()
+                    .map(Iterator::collect)
+                    .unwrap_or_default();
                 // The driver may be gone by now.
                 let _ = send.send(found);
             })
             .map_err(|_| ConnectError::Random)?;
-        self.lookups.push(Lookup { connection, token, payload: Vec::new(), answer });
+        self.lookups.push(Lookup {
+            connection,
+            token,
+            payload: Vec::new(),
+            answer,
+        });
         Ok(connection)
     }
 
@@ -116,28 +133,43 @@ impl NetworkDriver {
         self.complete();
         self.check_payload(payload)?;
         if payload.len() > 24 && !self.settings.limits().large_accept_payload {
-            return Err(ConnectError::PayloadTooLarge { needed: payload.len(), capacity: 24 });
+            return Err(ConnectError::PayloadTooLarge {
+                needed: payload.len(),
+                capacity: 24,
+            });
         }
         self.with_site(|site| site.rules.accept_payload = payload.to_vec());
         Ok(())
     }
 
     fn check_payload(&mut self, payload: &[u8]) -> Result<(), ConnectError> {
-        let padding = self.with_site(|site| usize::from(site.rules.padding)).unwrap_or(0);
+        let padding = self
+            .with_site(|site| usize::from(site.rules.padding))
+            .unwrap_or(0);
         let capacity = max_handshake_payload(self.settings.connection().max_message_size, padding);
         if payload.len() > capacity {
-            return Err(ConnectError::PayloadTooLarge { needed: payload.len(), capacity });
+            return Err(ConnectError::PayloadTooLarge {
+                needed: payload.len(),
+                capacity,
+            });
         }
         Ok(())
     }
 
     /// A slot and a token, with the lane's state set to connecting on both desks.
-    fn reserve(&mut self, endpoint: &NetworkEndpoint) -> Result<(NetworkConnection, Token), ConnectError> {
+    fn reserve(
+        &mut self,
+        endpoint: &NetworkEndpoint,
+    ) -> Result<(NetworkConnection, Token), ConnectError> {
         let max = self.settings.limits().max_connections;
-        let Some(back) = &mut self.home else { return Err(ConnectError::TooManyConnections { max }) };
+        let Some(back) = &mut self.home else {
+            return Err(ConnectError::TooManyConnections { max });
+        };
         let (connection, token) = back.core.endpoint.connect(endpoint)?;
         back.grow_to(connection.index());
-        self.front.desks.resize_with(back.desks.len(), Default::default);
+        self.front
+            .desks
+            .resize_with(back.desks.len(), Default::default);
         let snapshot = Snapshot {
             version: connection.version(),
             state: ConnectionState::Connecting,
@@ -157,10 +189,20 @@ impl NetworkDriver {
     }
 
     /// Puts a link into the lane, due at once.
-    fn open(&mut self, connection: NetworkConnection, token: Token, endpoints: &[NetworkEndpoint], payload: Vec<u8>) {
+    fn open(
+        &mut self,
+        connection: NetworkConnection,
+        token: Token,
+        endpoints: &[NetworkEndpoint],
+        payload: Vec<u8>,
+    ) {
         let Some(back) = &mut self.home else { return };
-        let Some(Some(shard)) = back.shards.get_mut(connection.shard()) else { return };
-        let Some(first) = endpoints.first() else { return };
+        let Some(Some(shard)) = back.shards.get_mut(connection.shard()) else {
+            return;
+        };
+        let Some(first) = endpoints.first() else {
+            return;
+        };
         let now = self.clock.now();
         let link = Link::connect(Path::from(*first), token, payload, now);
         if let Some(slot) = shard.links.get_mut(connection.lane()) {
@@ -183,11 +225,19 @@ impl NetworkDriver {
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => Vec::new(),
             };
-            let endpoints: Vec<_> = found.into_iter().map(NetworkEndpoint::from_socket_addr).collect();
+            let endpoints: Vec<_> = found
+                .into_iter()
+                .map(NetworkEndpoint::from_socket_addr)
+                .collect();
             if endpoints.is_empty() {
                 self.fail(lookup.connection, DisconnectReason::HostNotFound);
             } else {
-                self.open(lookup.connection, lookup.token, &endpoints, std::mem::take(&mut lookup.payload));
+                self.open(
+                    lookup.connection,
+                    lookup.token,
+                    &endpoints,
+                    std::mem::take(&mut lookup.payload),
+                );
             }
             false
         });
@@ -203,7 +253,9 @@ impl NetworkDriver {
             if let Some(inbox) = desk.inboxes.get_mut(connection.lane())
                 && !desk.marks.is_leaving(connection.lane())
             {
-                inbox.get_mut().push(EventKind::Disconnect, 0, reason.code(), &[]);
+                inbox
+                    .get_mut()
+                    .push(EventKind::Disconnect, 0, reason.code(), &[]);
                 desk.ready |= 1 << connection.lane();
             }
         }

@@ -21,14 +21,21 @@ use crate::settings::{NetworkSettings, SliceOverlap, UnreadEvents};
 use crate::time::{Now, Timestamp};
 use crate::wire::connection::DATA_HEADER_LEN;
 
-/// Work that an inline update does before it hands the rest to the pool.
-const INLINE_LIMIT: Duration = Duration::from_micros(150);
+/// How long a connection's boxes keep memory they do not use, about.
+const TRIM_PERIOD: Duration = Duration::from_secs(1);
 
 /// A driver's back, and what its messages look like.
-pub(super) fn build_back(settings: &NetworkSettings, interface: Box<dyn NetworkInterface>, now: Now) -> (Back, Shape) {
+pub(super) fn build_back(
+    settings: &NetworkSettings,
+    interface: Box<dyn NetworkInterface>,
+    now: Now,
+) -> (Back, Shape) {
     let padding = interface.padding();
     let header = padding + DATA_HEADER_LEN;
-    let rooms = Rooms { head: u16::try_from(header).unwrap_or(u16::MAX), tail: 0 };
+    let rooms = Rooms {
+        head: u16::try_from(header).unwrap_or(u16::MAX),
+        tail: 0,
+    };
     let slot_size = interface.slot_size(settings.connection().max_message_size);
     let padding = u16::try_from(padding).unwrap_or(u16::MAX);
     let seed = settings.random_seed();
@@ -40,7 +47,12 @@ pub(super) fn build_back(settings: &NetworkSettings, interface: Box<dyn NetworkI
         pipelines: 0,
     };
     let core = Core {
-        site: Arc::new(Site { interface, rules, now, tailroom: rooms.tail }),
+        site: Arc::new(Site {
+            interface,
+            rules,
+            now,
+            tailroom: rooms.tail,
+        }),
         endpoint: Endpoint::new(settings, padding),
         replies: Replies::default(),
         batch: ReceiveBatch::new(slot_size),
@@ -62,8 +74,21 @@ pub(super) fn build_back(settings: &NetworkSettings, interface: Box<dyn NetworkI
         seed,
         phase: Phase::Chained,
     };
-    let shape = Shape { pipelines: 0, header, rooms, send_budget: settings.budgets().send_bytes_per_connection };
-    (Back { core, shards: Vec::new(), desks: Vec::new(), outcome: Outcome::default() }, shape)
+    let shape = Shape {
+        pipelines: 0,
+        header,
+        rooms,
+        send_budget: settings.budgets().send_bytes_per_connection,
+    };
+    (
+        Back {
+            core,
+            shards: Vec::new(),
+            desks: Vec::new(),
+            outcome: Outcome::default(),
+        },
+        shape,
+    )
 }
 
 impl NetworkDriver {
@@ -112,13 +137,26 @@ impl NetworkDriver {
     pub fn wait(&mut self, timeout: Duration) -> WaitOutcome {
         self.complete();
         let now = self.clock.peek();
-        let Some(back) = &self.home else { return WaitOutcome::TimedOut { waited: Duration::ZERO } };
-        let queued = self.front.desks.iter_mut().any(|desk| desk.written() != 0) || !self.lookups.is_empty();
-        let due = if queued { Duration::ZERO } else { back.until_due(now) };
+        let Some(back) = &self.home else {
+            return WaitOutcome::TimedOut {
+                waited: Duration::ZERO,
+            };
+        };
+        let queued =
+            self.front.desks.iter_mut().any(|desk| desk.written() != 0) || !self.lookups.is_empty();
+        let due = if queued {
+            Duration::ZERO
+        } else {
+            back.until_due(now)
+        };
         if back.core.site.interface.wait(timeout.min(due)) {
             return WaitOutcome::Readable;
         }
-        if due <= timeout { WaitOutcome::Deadline } else { WaitOutcome::TimedOut { waited: timeout } }
+        if due <= timeout {
+            WaitOutcome::Deadline
+        } else {
+            WaitOutcome::TimedOut { waited: timeout }
+        }
     }
 
     /// Whether completing would not wait.
@@ -137,10 +175,16 @@ impl NetworkDriver {
         if !self.bound {
             return;
         }
-        let now = if phase == Phase::Whole { self.clock.tick() } else { self.clock.now() };
+        let now = if phase == Phase::Whole {
+            self.clock.tick()
+        } else {
+            self.clock.now()
+        };
         self.finish_lookups();
         self.release_closed();
-        let Some(mut back) = self.home.take() else { return };
+        let Some(mut back) = self.home.take() else {
+            return;
+        };
         let lost = Arc::get_mut(&mut back.core.site).is_some_and(|site| {
             site.now = now;
             phase == Phase::Whole && site.interface.maintain(now.at).is_err()
@@ -150,25 +194,47 @@ impl NetworkDriver {
         }
         let queued = self.front.queued_messages();
         back.flip_outboxes(&mut self.front);
+        self.trim(&mut back, now.at);
         back.core.phase = phase;
         back.core.received = 0;
         self.unread = true;
         self.woken = 0;
         let threads = self.pool.threads();
         let plan = self.threshold.plan(queued, threads);
-        if plan == Plan::Inline {
-            // A single worker more is no gain where there is none.
-            let limit = (threads > 1).then_some(INLINE_LIMIT);
-            if back.run(None, limit) == Step::Done {
-                self.home = Some(back);
-                return;
-            }
-        }
         let helpers = match plan {
             Plan::Spread { helpers } => helpers,
-            Plan::Inline => 1,
+            Plan::Inline { limit } => {
+                if back.run(None, limit) == Step::Done {
+                    self.home = Some(back);
+                    return;
+                }
+                1
+            }
         };
         self.spread(back, helpers);
+    }
+
+    /// Looks for unused memory, a shard at a time, so that each has its turn once a period.
+    fn trim(&mut self, back: &mut Back, now: Timestamp) {
+        let shards = back.desks.len();
+        let turn = TRIM_PERIOD / u32::try_from(shards).unwrap_or(u32::MAX).max(1);
+        for _ in 0..shards {
+            if now < self.next_trim {
+                return;
+            }
+            self.next_trim = self.next_trim + turn;
+            self.trimmed = (self.trimmed + 1) % shards;
+            if let (Some(front), Some(desk)) = (
+                self.front.desks.get_mut(self.trimmed),
+                back.desks.get_mut(self.trimmed),
+            ) {
+                Desk::trim(front, desk);
+                if front.is_resting() {
+                    back.release(self.trimmed);
+                }
+            }
+        }
+        self.next_trim = now + turn;
     }
 
     /// Gives the back to the pool: a lead, and helpers from the start.
@@ -182,7 +248,9 @@ impl NetworkDriver {
         for index in 0..=helpers {
             let crew = self.crew.clone();
             self.pool.spawn(move || {
-                if index == 0 && let Some(back) = crew.begin() {
+                if index == 0
+                    && let Some(back) = crew.begin()
+                {
                     job::lead(&crew, back);
                 } else {
                     crew.assist(job::run);
@@ -200,7 +268,11 @@ impl NetworkDriver {
             let mut office = Office::new(shape);
             std::mem::swap(&mut office.desks, &mut back.desks);
             office.incoming.extend(back.outcome.incoming.drain(..));
-            job(&mut Concurrent { office: &mut office, pool: &pool, port_cost: &mut port_cost });
+            job(&mut Concurrent {
+                office: &mut office,
+                pool: &pool,
+                port_cost: &mut port_cost,
+            });
             std::mem::swap(&mut office.desks, &mut back.desks);
             back.outcome.incoming.extend(office.incoming.drain(..));
         });
@@ -228,19 +300,31 @@ impl NetworkDriver {
     fn flip(&mut self) {
         let Some(back) = &mut self.home else { return };
         let drop_unread = self.settings.budgets().unread_events == UnreadEvents::Drop;
-        self.front.desks.resize_with(back.desks.len(), Desk::default);
+        self.front
+            .desks
+            .resize_with(back.desks.len(), Desk::default);
         for shard in back.outcome.served.drain(..) {
-            if let (Some(front), Some(back_desk)) = (self.front.desks.get_mut(shard), back.desks.get_mut(shard)) {
+            if let (Some(front), Some(back_desk)) =
+                (self.front.desks.get_mut(shard), back.desks.get_mut(shard))
+            {
                 if drop_unread {
-                    back.core.inward.drops.add(DropReason::NeverRead, front.forget_unread());
+                    back.core
+                        .inward
+                        .drops
+                        .add(DropReason::NeverRead, front.forget_unread());
                 }
                 Desk::flip_inboxes(front, back_desk);
             }
         }
         self.front.incoming.extend(back.outcome.incoming.drain(..));
         self.closing.extend(back.outcome.closed.drain(..));
-        self.threshold.learn_helpers(self.woken, std::mem::take(&mut back.outcome.taken));
-        let before = (self.statistics.inward.entered, self.statistics.sent.entered, self.statistics.stage_times.total());
+        self.threshold
+            .learn_helpers(self.woken, std::mem::take(&mut back.outcome.taken));
+        let before = (
+            self.statistics.inward.entered,
+            self.statistics.sent.entered,
+            self.statistics.stage_times.total(),
+        );
         self.statistics.take(&back.core, self.front.incoming.len());
         let busy = self.statistics.stage_times.total().saturating_sub(before.2);
         self.threshold.learn(
@@ -254,11 +338,21 @@ impl NetworkDriver {
     fn release_closed(&mut self) {
         let Some(back) = &mut self.home else { return };
         for _ in 0..self.closing.len() {
-            let Some(slot) = self.closing.pop_front() else { break };
-            let (shard, lane) = (slot as usize / LANES_PER_SHARD, slot as usize % LANES_PER_SHARD);
-            let Some(desk) = self.front.desks.get_mut(shard) else { continue };
+            let Some(slot) = self.closing.pop_front() else {
+                break;
+            };
+            let (shard, lane) = (
+                slot as usize / LANES_PER_SHARD,
+                slot as usize % LANES_PER_SHARD,
+            );
+            let Some(desk) = self.front.desks.get_mut(shard) else {
+                continue;
+            };
             let owned = desk.owned & (1 << lane) != 0;
-            let unread = desk.inboxes.get_mut(lane).map_or(0, |inbox| inbox.get_mut().len());
+            let unread = desk
+                .inboxes
+                .get_mut(lane)
+                .map_or(0, |inbox| inbox.get_mut().len());
             if owned && unread > 0 {
                 self.closing.push_back(slot);
                 continue;
@@ -285,17 +379,29 @@ impl Back {
     fn until_due(&self, now: Timestamp) -> Duration {
         let site = &self.core.site.now;
         let strangers = self.core.endpoint.deadline();
-        let at = self.core.wake.iter().fold(strangers, |next, wake| next.min(wake.at));
-        let observed = self.core.wake.iter().fold(Timestamp::NEVER, |next, wake| next.min(wake.observed));
+        let at = self
+            .core
+            .wake
+            .iter()
+            .fold(strangers, |next, wake| next.min(wake.at));
+        let observed = self
+            .core
+            .wake
+            .iter()
+            .fold(Timestamp::NEVER, |next, wake| next.min(wake.observed));
         // The observed time stood where the driver's did, at the last update.
-        let silent = observed.since(site.observed).saturating_sub(now.since(site.at));
+        let silent = observed
+            .since(site.observed)
+            .saturating_sub(now.since(site.at));
         at.since(now).min(silent)
     }
 
     /// Ends every connection.
     fn end_all(&mut self, reason: DisconnectReason) {
         for index in 0..self.shards.len() {
-            if let (Some(Some(shard)), Some(desk)) = (self.shards.get_mut(index), self.desks.get_mut(index)) {
+            if let (Some(Some(shard)), Some(desk)) =
+                (self.shards.get_mut(index), self.desks.get_mut(index))
+            {
                 job::end_shard(shard, desk, reason);
                 self.outcome.served.push(index);
             }

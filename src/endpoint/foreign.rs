@@ -72,9 +72,8 @@ mod tests {
         let mut explained = Explained::default();
         let mut journal = Journal::new(10, Addresses::Shown);
         let remote = NetworkEndpoint::loopback_ipv4(9);
-        let mut see = |datagram: &[u8]| {
-            explained.recognise(Timestamp::ZERO, &remote, datagram, &mut journal)
-        };
+        let mut see =
+            |datagram: &[u8]| explained.recognise(Timestamp::ZERO, &remote, datagram, &mut journal);
         let hello = [&[22, 0xFE, 0xFF][..], &[0; 60]].concat();
         for _ in 0..3 {
             assert_eq!(see(&[0; 10]), Some(DropReason::UnityTransport1));

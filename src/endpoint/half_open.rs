@@ -351,7 +351,10 @@ impl HalfOpen {
         };
         let steps = self.throw(random) % u64::from(count.max(1));
         for _ in 0..steps {
-            victim = self.records.next(Ring::Neighbours, victim).unwrap_or(victim);
+            victim = self
+                .records
+                .next(Ring::Neighbours, victim)
+                .unwrap_or(victim);
         }
         self.counts.evicted += 1;
         // The ring goes on behind the victim, so every record has its turn.

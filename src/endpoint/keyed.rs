@@ -1,8 +1,8 @@
 //! Keyed hashes: tables and answers whose keys a stranger may choose.
 //!
 //! Tokens and addresses are chosen by peers. Under a hash they can compute they could make all of
-//! them collide, and a table of O(1) becomes a list (R19); or compute an answer only a receiver
-//! should know (R21). So everything here is SipHash under a secret of this process.
+//! them collide, and a table becomes a list (R19); or compute an answer only a receiver
+//! should know (R21). So everything here is `SipHash` under a secret of this process.
 
 use std::fmt;
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
@@ -96,11 +96,20 @@ mod tests {
     #[test]
     fn keys_differ_and_seeds_repeat() {
         let mut random = Random::Seeded(1);
-        let (one, other) = (Mac::new(&mut random).unwrap(), Mac::new(&mut random).unwrap());
+        let (one, other) = (
+            Mac::new(&mut random).unwrap(),
+            Mac::new(&mut random).unwrap(),
+        );
         assert_ne!(one.of(7_u64), other.of(7_u64));
         assert_eq!(one.of(7_u64), one.of(7_u64));
         assert_ne!(Keyed::new(None).hash_one(7), Keyed::new(None).hash_one(7));
-        assert_eq!(Keyed::new(Some(3)).hash_one(7), Keyed::new(Some(3)).hash_one(7));
-        assert_ne!(Keyed::new(Some(3)).hash_one(7), Keyed::new(Some(4)).hash_one(7));
+        assert_eq!(
+            Keyed::new(Some(3)).hash_one(7),
+            Keyed::new(Some(3)).hash_one(7)
+        );
+        assert_ne!(
+            Keyed::new(Some(3)).hash_one(7),
+            Keyed::new(Some(4)).hash_one(7)
+        );
     }
 }

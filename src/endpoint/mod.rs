@@ -31,6 +31,7 @@ mod foreign;
 mod half_open;
 mod keyed;
 mod prefixes;
+mod probation;
 mod recent;
 mod replies;
 mod rings;
@@ -220,11 +221,11 @@ impl Endpoint {
                 break token;
             }
         };
-        let slot = self
-            .open(token, Origin::Outgoing)
-            .ok_or(ConnectError::TooManyConnections {
+        let Some(slot) = self.open(token, Origin::Outgoing) else {
+            return Err(ConnectError::TooManyConnections {
                 max: self.slots.max(),
-            })?;
+            });
+        };
         Ok((self.slots.connection(slot), token))
     }
 

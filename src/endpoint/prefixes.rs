@@ -127,7 +127,10 @@ mod tests {
         ] {
             let charge = prefixes.charge(&endpoint(one));
             prefixes.add(charge, Standing::Proven);
-            assert_eq!(prefixes.share(prefixes.charge(&endpoint(other))), Share::Full);
+            assert_eq!(
+                prefixes.share(prefixes.charge(&endpoint(other))),
+                Share::Full
+            );
         }
         let neighbour = prefixes.charge(&endpoint("[2001:db8:0:1::1]:1"));
         assert_eq!(prefixes.share(neighbour), Share::Free);

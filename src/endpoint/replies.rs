@@ -61,7 +61,10 @@ mod tests {
         assert_eq!(replies.push(&path(1), |out| out.extend(b"one")), 3);
         assert_eq!(replies.push(&path(2), |_| ()), 0);
         assert_eq!(replies.push(&path(3), |out| out.extend(b"three")), 5);
-        let got: Vec<_> = replies.iter().map(|(path, bytes)| (path.remote.port(), bytes)).collect();
+        let got: Vec<_> = replies
+            .iter()
+            .map(|(path, bytes)| (path.remote.port(), bytes))
+            .collect();
         assert_eq!(got, [(1, &b"one"[..]), (2, b""), (3, b"three")]);
         replies.clear();
         assert!(replies.is_empty());

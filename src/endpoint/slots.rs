@@ -299,7 +299,9 @@ mod tests {
             slots.close(index).unwrap();
             slots.release(index);
         }
-        let taken: Vec<_> = (5..9).filter_map(|name| slots.open(outgoing(name))).collect();
+        let taken: Vec<_> = (5..9)
+            .filter_map(|name| slots.open(outgoing(name)))
+            .collect();
         assert_eq!(taken, [1, 3, 4, 5]);
         assert_eq!(slots.high_water(), 6);
     }

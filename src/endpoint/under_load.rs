@@ -19,15 +19,25 @@
 
 use std::time::Duration;
 
+use super::Endpoint;
+use super::admission::{Outcome, SMALL_ACCEPT, Stranger, Subject};
+use super::half_open::Progress;
 use super::keyed::Mac;
+use super::recent::Claim;
 use crate::address::NetworkEndpoint;
+use crate::counters::DropReason;
+use crate::link::proof::AddressProof;
 use crate::random::Random;
 use crate::time::Timestamp;
 use crate::wire::connection::Token;
+use crate::wire::mtu::CHECK_HEADER_LEN;
 
 /// Length of a time slot. An answer may take one slot at the least and two at the most: more than a
 /// slow path and a slow client together.
 const SLOT: Duration = Duration::from_secs(2);
+
+/// Largest connect payload a record takes while under load (R21).
+const PAYLOAD_UNDER_LOAD: usize = 256;
 
 /// Questions without memory, and how long they are asked.
 #[derive(Clone, Debug)]
@@ -101,6 +111,80 @@ impl UnderLoad {
     }
 }
 
+impl Endpoint {
+    /// Answers a request without remembering it, if it carries nothing to remember.
+    pub(super) fn request_under_load(
+        &mut self,
+        stranger: &mut Stranger<'_>,
+        token: Token,
+        payload: &[u8],
+    ) -> Outcome {
+        if payload.len() > PAYLOAD_UNDER_LOAD {
+            return Outcome::Dropped(DropReason::HalfOpenEvicted);
+        }
+        if !payload.is_empty() || stranger.accept_len() > SMALL_ACCEPT {
+            return self.remember(stranger, token, payload);
+        }
+        if self.claim(stranger, Subject::StatelessAccept, Some(token)) == Claim::Held {
+            return Outcome::Dropped(DropReason::RateLimited);
+        }
+        stranger.accept(token);
+        self.tally.stateless_accepts += 1;
+        self.under_load
+            .oblige(stranger.now, self.limits.half_open_lifetime);
+        Outcome::Passed
+    }
+
+    /// A client without a record has spoken: it has seen an accept, so it can be asked for a proof.
+    pub(super) fn ask_without_record(
+        &mut self,
+        stranger: &mut Stranger<'_>,
+        token: Token,
+    ) -> Outcome {
+        if self.claim(stranger, Subject::StatelessQuestion, Some(token)) == Claim::Held {
+            return Outcome::Dropped(DropReason::RateLimited);
+        }
+        let remote = &stranger.path.remote;
+        let question = self
+            .under_load
+            .question(stranger.now, remote, token, &mut self.random);
+        let Some(values) = question else {
+            return Outcome::Dropped(DropReason::InternalError);
+        };
+        stranger.question(token, values);
+        Outcome::Passed
+    }
+
+    /// A client without a record answers: with one right value it gets a record.
+    pub(super) fn recall(
+        &mut self,
+        stranger: &mut Stranger<'_>,
+        token: Token,
+        size: u16,
+    ) -> Outcome {
+        let value = size
+            .wrapping_sub(CHECK_HEADER_LEN)
+            .wrapping_sub(self.padding);
+        let remote = &stranger.path.remote;
+        let Some(recalled) = self.under_load.recall(stranger.now, remote, token, value) else {
+            return Outcome::Dropped(DropReason::UnknownToken);
+        };
+        let proof = AddressProof::resumed(
+            stranger.len,
+            recalled.values,
+            recalled.answered,
+            stranger.now,
+        );
+        match self.record(stranger, token, &[], proof) {
+            Some(index) => {
+                self.half_open.advance(index, Progress::Spoken);
+                Outcome::Passed
+            }
+            None => Outcome::Dropped(DropReason::RateLimited),
+        }
+    }
+}
+
 fn slot(now: Timestamp) -> u64 {
     now.as_millis() / u64::try_from(SLOT.as_millis()).unwrap_or(u64::MAX)
 }
@@ -147,8 +231,14 @@ mod tests {
     fn a_question_repeats_within_its_slot() {
         let (mut load, remote, values) = asked(at(2_000));
         let mut random = Random::Seeded(9);
-        assert_eq!(load.question(at(3_999), &remote, TOKEN, &mut random), Some(values));
-        assert_ne!(load.question(at(4_000), &remote, TOKEN, &mut random), Some(values));
+        assert_eq!(
+            load.question(at(3_999), &remote, TOKEN, &mut random),
+            Some(values)
+        );
+        assert_ne!(
+            load.question(at(4_000), &remote, TOKEN, &mut random),
+            Some(values)
+        );
     }
 
     #[test]

@@ -38,8 +38,10 @@ impl Closing {
 }
 
 impl Link {
-    /// The user closes the connection. There is no event for what one did oneself.
+    /// The user closes the connection. There is no event for what one did oneself, and none of what
+    /// arrived since: the packets of an update are read before the wishes made before it.
     pub(crate) fn handle_disconnect(&mut self, cx: &mut Context<'_>) {
+        cx.inbox.clear();
         self.close(None, cx);
     }
 

@@ -114,6 +114,8 @@ pub(crate) enum Notice {
         /// Connect payload of the client.
         payload: Vec<u8>,
     },
+    /// The application has accepted the connection.
+    Accepted { lane: u8 },
     /// The peer has proved that it receives at its address.
     Validated { lane: u8 },
     /// The connection has moved to another address.

@@ -241,6 +241,8 @@ impl Link {
     pub(super) fn relocate(&mut self, path: Path, standing: Standing, cx: &mut Context<'_>) {
         let from = std::mem::replace(&mut self.path, path);
         self.standing = standing;
+        // What is queued was charged to the old address, and goes there.
+        cx.egress.pin(cx.lane, from);
         if let Some(roaming) = &mut self.roaming {
             roaming.pending = None;
         }

@@ -195,10 +195,9 @@ impl Bench {
 
     /// Queues a message, as the user does between updates.
     fn send(&mut self, payload: &[u8]) {
-        self.outbox
-            .open(ROOMS, payload.len())
-            .copy_from_slice(payload);
-        self.outbox.commit(0, ROOMS, payload.len());
+        let (bytes, opened) = self.outbox.open(0, ROOMS, payload.len());
+        bytes.copy_from_slice(payload);
+        opened.commit(payload.len());
     }
 
     fn accept(&mut self) {

@@ -23,7 +23,14 @@ fn host(number: u32) -> Path {
 
 fn add(table: &mut HalfOpen, number: u64, path: &Path, now: Timestamp) -> Option<u32> {
     let proof = AddressProof::unproven(13);
-    table.insert(token(number), path, b"", proof, now, &mut Random::Seeded(number))
+    table.insert(
+        token(number),
+        path,
+        b"",
+        proof,
+        now,
+        &mut Random::Seeded(number),
+    )
 }
 
 #[test]
@@ -41,19 +48,31 @@ fn r21_a_record_takes_at_most_128_bytes() {
 fn r21_records_are_bounded_and_each_new_one_takes_the_place_of_another() {
     let mut table = table(100);
     for number in 0..1_000 {
-        add(&mut table, number, &host(u32::try_from(number).unwrap()), at(number)).unwrap();
+        add(
+            &mut table,
+            number,
+            &host(u32::try_from(number).unwrap()),
+            at(number),
+        )
+        .unwrap();
         assert!(table.len() <= 100);
         assert!(table.find(token(number)).is_some());
     }
     assert_eq!((table.counts.high_water, table.counts.evicted), (100, 900));
-    assert_eq!(table.is_crowded(), true);
+    assert!(table.is_crowded());
 }
 
 #[test]
 fn r21_a_flood_from_one_prefix_evicts_itself() {
     let mut table = table(100);
     for number in 0..10 {
-        add(&mut table, number, &host(u32::try_from(number).unwrap()), at(0)).unwrap();
+        add(
+            &mut table,
+            number,
+            &host(u32::try_from(number).unwrap()),
+            at(0),
+        )
+        .unwrap();
     }
     let flooder = host(99);
     for number in 1_000..50_000 {
@@ -84,7 +103,10 @@ fn r21_the_victim_is_random() {
     }
     let left: u32 = survivors.iter().sum();
     assert!((4_000..11_000).contains(&left), "{left} of 20000");
-    assert!(survivors.iter().all(|&count| (10..=190).contains(&count)), "{survivors:?}");
+    assert!(
+        survivors.iter().all(|&count| (10..=190).contains(&count)),
+        "{survivors:?}"
+    );
 }
 
 #[test]
@@ -156,7 +178,13 @@ fn payloads_are_bounded_in_bytes_too() {
 fn r21_memory_is_given_back_when_a_flood_is_over() {
     let mut table = table(65_536);
     for number in 0..65_536 {
-        add(&mut table, number, &host(u32::try_from(number).unwrap()), at(0)).unwrap();
+        add(
+            &mut table,
+            number,
+            &host(u32::try_from(number).unwrap()),
+            at(0),
+        )
+        .unwrap();
     }
     while table.expire(at(10_000)).is_some() {}
     assert_eq!(table.records.capacity(), 0);
@@ -169,7 +197,9 @@ fn r21_memory_is_given_back_when_a_flood_is_over() {
 fn r20_three_accepts_a_second() {
     let mut accepts = Accepts::default();
     let granted = |accepts: &mut Accepts, from: u64| {
-        (0..100).filter(|step| accepts.take(at(from + step * 10))).count()
+        (0..100)
+            .filter(|step| accepts.take(at(from + step * 10)))
+            .count()
     };
     assert_eq!(granted(&mut accepts, 5_000), 3);
     assert_eq!(granted(&mut accepts, 6_000), 3);
@@ -183,8 +213,17 @@ struct Model {
 
 impl Model {
     fn most(&self) -> usize {
-        let count = |host| self.records.iter().filter(|(_, other, _)| *other == host).count();
-        self.records.iter().map(|&(_, host, _)| count(host)).max().unwrap_or(0)
+        let count = |host| {
+            self.records
+                .iter()
+                .filter(|(_, other, _)| *other == host)
+                .count()
+        };
+        self.records
+            .iter()
+            .map(|&(_, host, _)| count(host))
+            .max()
+            .unwrap_or(0)
     }
 }
 

@@ -28,6 +28,18 @@ fn c04_c05_a_local_close_has_no_event_and_can_be_repeated() {
 }
 
 #[test]
+fn what_arrives_after_a_local_close_is_no_event() {
+    // The recording `disconnect_then_data`: the client's data crosses the server's close.
+    for crossing in [message(0, b"late"), disconnect()] {
+        let mut bench = Bench::connected(plain());
+        bench.receive(&crossing);
+        bench.close();
+        bench.serve();
+        assert_eq!(bench.events(), []);
+    }
+}
+
+#[test]
 fn c10_the_close_is_told_three_times_within_50_ms_then_forgotten() {
     let mut bench = Bench::connected(plain());
     bench.close();
@@ -112,11 +124,12 @@ fn r22_a_close_counts_only_from_the_current_address() {
 fn r23_a_connection_ends_with_one_event_whatever_else_happens() {
     let mut bench = Bench::settled(plain());
     bench.receive(&disconnect());
-    bench.close();
-    bench.wait(60_000);
-    bench.serve();
-    bench.receive(&message(0, b"x"));
     bench.serve();
     assert_eq!(bench.events(), [Event::Disconnect(3)]);
+    bench.close();
+    bench.receive(&message(0, b"x"));
+    bench.wait(60_000);
+    bench.serve();
+    assert_eq!(bench.events(), []);
     assert_eq!(bench.notices.len(), 1);
 }

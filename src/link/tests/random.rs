@@ -50,13 +50,18 @@ fn any_bench() -> impl Strategy<Value = (bool, bool, bool, bool)> {
     any::<(bool, bool, bool, bool)>()
 }
 
-fn play(bench: &mut Bench, steps: Vec<Step>) {
+/// Plays `steps`. An address that proves nothing is sent at most three times what came from it;
+/// `first` bytes came from home before.
+fn play(bench: &mut Bench, steps: Vec<Step>, bounded: bool, first: usize) {
     let mut ended = false;
+    let paths = [home(), away(), third()];
+    let mut received = [first, 0, 0];
+    let mut sent_to = [0; 3];
     for step in steps {
         match step {
             Step::Packet { from, bytes } => {
-                let path = [home(), away(), third()][usize::from(from)];
-                bench.receive_from(path, &bytes);
+                received[usize::from(from)] += bytes.len();
+                bench.receive_from(paths[usize::from(from)], &bytes);
             }
             Step::Wait(millis) => bench.wait(millis),
             Step::Message(len) => bench.send(&vec![5; len]),
@@ -66,6 +71,18 @@ fn play(bench: &mut Bench, steps: Vec<Step>) {
                 for sent in bench.serve() {
                     assert!(Packet::parse(&sent.bytes).is_ok());
                     assert!(sent.bytes.len() <= 1_400);
+                    let to = paths.iter().position(|path| *path == sent.to);
+                    sent_to[to.unwrap()] += sent.bytes.len();
+                }
+                for (sent, received) in sent_to.iter().zip(received) {
+                    assert!(!bounded || *sent <= 3 * received, "{sent_to:?} {received}");
+                }
+                if bench.state() != "refused" {
+                    let deadline = bench.link().deadline(&bench.rules);
+                    assert!(
+                        deadline.at > bench.now.at,
+                        "due, but not served: {deadline:?}"
+                    );
                 }
             }
         }
@@ -109,7 +126,7 @@ proptest! {
         } else {
             bench.link = Some(Link::connect(home(), TOKEN, b"hi".to_vec(), bench.now));
         }
-        play(&mut bench, steps);
+        play(&mut bench, steps, server && validates, request(b"hi").len());
     }
 
     #[test]
@@ -120,7 +137,7 @@ proptest! {
         let settings = || if validates { plain() } else { unvalidated() };
         let mut client = Bench::client(settings());
         let mut server = Bench::new(settings());
-        let (mut sent, mut fates) = (0_usize, fates.into_iter().cycle());
+        let mut fates = fates.into_iter().cycle();
         let mut connected = false;
         for tick in 0..2_000_u32 {
             client.wait(10);
@@ -129,10 +146,9 @@ proptest! {
                 client.send(b"ping");
             }
             for packet in client.serve() {
-                sent += 1;
-                // The network is bad for a while, then good.
+                // The network is bad for eight seconds, then good.
                 let copies = match fates.next() {
-                    Some(0..=2) if sent < 40 => 0,
+                    Some(0..=2) if tick < 800 => 0,
                     Some(3..=4) => 2,
                     _ => 1,
                 };
@@ -148,7 +164,7 @@ proptest! {
             if server.link.is_some() {
                 for packet in server.serve() {
                     let copies = match fates.next() {
-                        Some(0..=2) if sent < 40 => 0,
+                        Some(0..=2) if tick < 800 => 0,
                         Some(3..=4) => 2,
                         _ => 1,
                     };

@@ -70,6 +70,15 @@ fn r22_nat_rebind() {
 }
 
 #[test]
+fn what_was_queued_before_a_move_goes_where_it_was_charged() {
+    let mut bench = Bench::admitted(plain(), &request(b""));
+    bench.receive_from(away(), &request(b""));
+    bench.receive_from(third(), &request(b""));
+    let to: Vec<Path> = bench.serve().iter().map(|sent| sent.to).collect();
+    assert_eq!(to, [home(), away(), third()]);
+}
+
+#[test]
 fn r22_redirect_attack() {
     let mut bench = Bench::settled(plain());
     let (mut forged, mut sent_there) = (0, 0);
