@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use drumfire::NetworkDriver;
+use drumfire::driver::DriverStatistics;
 
 use crate::clock;
 use crate::histogram::Histogram;
@@ -36,10 +37,10 @@ pub(crate) fn driver_figures(driver: &NetworkDriver, updates: &Histogram, starte
     let statistics = driver.statistics();
     let mut figures = process_figures(started);
     figures.connections = statistics.connections;
-    figures.updates = statistics.updates;
+    figures.updates = updates.total();
     figures.update_us = Some(updates.percentiles());
-    figures.stage_us = Some(stages(&statistics.stage_times));
-    figures.packets = Packets { incoming: statistics.inward.entered, outgoing: statistics.outward.passed };
+    figures.stage_us = Some(stages(statistics));
+    figures.packets = Packets { incoming: statistics.inward.entered, outgoing: statistics.sent.passed };
     figures.receive_buffer = statistics.interface.receive_buffer;
     let drops = statistics.inward.drops.iter().chain(statistics.outward.drops.iter());
     for (reason, count) in drops.chain(statistics.sent.drops.iter()) {
@@ -51,7 +52,8 @@ pub(crate) fn driver_figures(driver: &NetworkDriver, updates: &Histogram, starte
     figures
 }
 
-fn stages(times: &drumfire::StageTimes) -> Stages {
+fn stages(statistics: &DriverStatistics) -> Stages {
+    let times = &statistics.stage_times;
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
     Stages {
         receive: micros(times.receive),

@@ -8,7 +8,11 @@ use crate::clock::nanos;
 
 /// Durations, counted with three significant digits.
 #[derive(Debug)]
-pub(crate) struct Histogram(hdrhistogram::Histogram<u64>);
+pub(crate) struct Histogram {
+    counts: hdrhistogram::Histogram<u64>,
+    /// Of all time, whatever was reset.
+    total: u64,
+}
 
 /// Percentiles in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,25 +31,32 @@ impl Histogram {
     #[expect(clippy::expect_used, reason = "the bounds are constants, and valid")]
     pub(crate) fn new() -> Self {
         let bounded = hdrhistogram::Histogram::new_with_bounds(1, Self::LONGEST, 3);
-        Self(bounded.expect("1 < 2 * 1 <= LONGEST, 3 <= 5"))
+        Self { counts: bounded.expect("1 < 2 * 1 <= LONGEST, 3 <= 5"), total: 0 }
     }
 
     pub(crate) fn record(&mut self, duration: Duration) {
-        self.0.saturating_record(nanos(duration));
+        self.counts.saturating_record(nanos(duration));
+        self.total += 1;
     }
 
+    /// Forgets all durations; their number stays.
     pub(crate) fn reset(&mut self) {
-        self.0.reset();
+        self.counts.reset();
+    }
+
+    /// Durations recorded, ever.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
     }
 
     pub(crate) fn percentiles(&self) -> Percentiles {
-        let at = |quantile| micros(self.0.value_at_quantile(quantile));
+        let at = |quantile| micros(self.counts.value_at_quantile(quantile));
         Percentiles {
             p50: at(0.5),
             p90: at(0.9),
             p99: at(0.99),
             p999: at(0.999),
-            max: micros(self.0.max()),
+            max: micros(self.counts.max()),
         }
     }
 }

@@ -26,7 +26,6 @@ use ready::Ready;
 /// One socket for each of many clients of one server.
 #[derive(Debug)]
 pub(crate) struct ManySockets {
-    server: SocketAddr,
     sockets: Vec<UdpSocket>,
     seats: Vec<NetworkEndpoint>,
     ready: Mutex<Ready>,
@@ -66,7 +65,6 @@ impl ManySockets {
             sockets.push(socket);
         }
         Ok(Self {
-            server,
             ready: Mutex::new(Ready::new(&sockets)?),
             seats: (0..count).map(seat).collect(),
             sockets,
@@ -156,11 +154,11 @@ fn fault(error: &io::Error) -> SendFault {
 #[cfg(target_os = "linux")]
 mod ready {
     use std::io;
+    use std::mem::MaybeUninit;
     use std::net::UdpSocket;
     use std::os::fd::OwnedFd;
     use std::time::Duration;
 
-    use rustix::buffer::spare_capacity;
     use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -170,8 +168,9 @@ mod ready {
     #[derive(Debug)]
     pub(super) struct Ready {
         epoll: OwnedFd,
-        events: Vec<Event>,
-        /// Of `events`, those handed out.
+        /// Sockets that had something when last looked.
+        found: Vec<u64>,
+        /// Of `found`, those handed out.
         taken: usize,
     }
 
@@ -183,16 +182,16 @@ mod ready {
             }
             Ok(Self {
                 epoll,
-                events: Vec::with_capacity(AT_ONCE),
+                found: Vec::with_capacity(AT_ONCE),
                 taken: 0,
             })
         }
 
         /// The next socket that had something when last looked.
         pub(super) fn next(&mut self) -> Option<usize> {
-            let event = self.events.get(self.taken)?;
+            let index = self.found.get(self.taken)?;
             self.taken += 1;
-            usize::try_from(event.data.u64()).ok()
+            usize::try_from(*index).ok()
         }
 
         /// The next one is this again.
@@ -202,17 +201,20 @@ mod ready {
 
         /// Looks which sockets have something. False if none has.
         pub(super) fn look(&mut self) -> bool {
-            self.events.clear();
+            self.found.clear();
             self.taken = 0;
-            let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-            let found = epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&now));
-            found.is_ok_and(|found| found > 0)
+            let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let mut events = [MaybeUninit::<Event>::uninit(); AT_ONCE];
+            if let Ok((events, _)) = epoll::wait(&self.epoll, &mut events, Some(&at_once)) {
+                self.found.extend(events.iter().map(|event| event.data.u64()));
+            }
+            !self.found.is_empty()
         }
 
         /// Waits until some socket has something. The set itself is polled, with a time-out in
         /// nanoseconds, where `epoll_wait` has milliseconds: a load is sent in steps of less.
         pub(super) fn wait(&mut self, timeout: Duration) -> bool {
-            if self.taken < self.events.len() {
+            if self.taken < self.found.len() {
                 return true;
             }
             let timeout = Timespec::try_from(timeout).ok();

@@ -31,6 +31,7 @@ pub(crate) struct Figures {
     pub(crate) received: u64,
     /// Messages it sent back.
     pub(crate) echoed: u64,
+    /// Updates that had something to receive.
     pub(crate) updates: u64,
     /// Since the last `mark`.
     pub(crate) update_us: Option<Percentiles>,

@@ -155,10 +155,11 @@ impl Live {
             }
             _ => {}
         }
-        let Self { terminal, .. } = self;
+        let done = self.done();
+        let Self { terminal, accent, .. } = self;
         let view = View {
-            accent: self.accent,
-            done: self.done(),
+            accent: *accent,
+            done,
             rates: &self.rates,
             progress: &self.last,
             server: self.server.as_ref().zip(self.server_before.as_ref()),
