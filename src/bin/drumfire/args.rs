@@ -20,7 +20,7 @@ Exit codes: 0 all is well, 1 something was lost, corrupt or found bad, 2 it coul
 
 impl Cli {
     /// The command; the demo if none was given.
-    pub(crate) fn command(self) -> Command {
+    pub(crate) fn wanted(self) -> Command {
         self.command
             .unwrap_or_else(|| Command::Demo(DemoArgs::default()))
     }
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn nothing_said_is_the_demo_of_the_readme() {
-        let Command::Demo(demo) = Cli::parse_from(["drumfire"]).command() else {
+        let Command::Demo(demo) = Cli::parse_from(["drumfire"]).wanted() else {
             panic!("not the demo");
         };
         assert_eq!((demo.load.clients, demo.load.size), (1_000, 64));

@@ -22,7 +22,10 @@ const LEAST_MEASURED: f64 = 2.0;
 const MOST_LOST: u64 = 1_000;
 
 pub(crate) fn run(args: &BenchArgs) -> Result<Verdict, Failure> {
-    let (warmup, measured) = (args.load.warmup.as_secs_f64(), args.load.duration.as_secs_f64());
+    let (warmup, measured) = (
+        args.load.warmup.as_secs_f64(),
+        args.load.duration.as_secs_f64(),
+    );
     if warmup < LEAST_WARMUP || measured < LEAST_MEASURED {
         return Err(Failure::new(format!(
             "{warmup} s of warm-up and {measured} s measured: processor time needs {LEAST_WARMUP} and {LEAST_MEASURED} at least"
@@ -46,7 +49,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Verdict, Failure> {
         for (name, round) in [("drumfire", &server), ("floor", &floor)] {
             refuse_losses(name, round, say)?;
         }
-        let pair = Pair::new(&server, &floor).ok_or_else(|| Failure::new("a round echoed nothing"))?;
+        let pair =
+            Pair::new(&server, &floor).ok_or_else(|| Failure::new("a round echoed nothing"))?;
         say.line(&table::round_line(number + 1, &pair, &server.outcome));
         rounds.push((pair, server));
     }
@@ -56,7 +60,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Verdict, Failure> {
     report.write(args.json.as_deref())?;
     say.line(&table::of(&report));
     say.line(&table::spread(&report.rounds));
-    Ok(Verdict::of(rounds.iter().all(|(_, round)| round.outcome.is_clean())))
+    Ok(Verdict::of(
+        rounds.iter().all(|(_, round)| round.outcome.is_clean()),
+    ))
 }
 
 /// Both contestants, in the order of this round.
@@ -78,7 +84,10 @@ fn refuse_losses(name: &str, round: &Round, say: Say) -> Result<(), Failure> {
     }
     say_what_went_wrong(say, outcome);
     if !round.end.drops.is_empty() {
-        say.line(&format!("drops of {name}: {}", table::drops(&round.end.drops)));
+        say.line(&format!(
+            "drops of {name}: {}",
+            table::drops(&round.end.drops)
+        ));
     }
     Err(Failure::new(format!(
         "{name} lost {} of {} messages: more than one in {MOST_LOST}, so its cost per message means nothing",
@@ -91,11 +100,19 @@ fn refuse_losses(name: &str, round: &Round, say: Say) -> Result<(), Failure> {
 fn summary(setup: &Setup, rounds: &[(Pair, Round)]) -> Result<Report, Failure> {
     let mut order: Vec<&(Pair, Round)> = rounds.iter().collect();
     order.sort_by(|(a, _), (b, _)| a.ratio_to_floor.total_cmp(&b.ratio_to_floor));
-    let (_, typical) = order.get(order.len() / 2).ok_or_else(|| Failure::new("no rounds"))?;
+    let (_, typical) = order
+        .get(order.len() / 2)
+        .ok_or_else(|| Failure::new("no rounds"))?;
     let mut report = Report::of_round(setup, typical, None);
     report.rounds = rounds.iter().map(|(pair, _)| *pair).collect();
-    report.server.cpu_us_per_message = median(rounds.iter().map(|(pair, _)| pair.server_cpu_us_per_message));
-    report.floor = Cost { cpu_us_per_message: median(rounds.iter().map(|(pair, _)| pair.floor_cpu_us_per_message)) };
+    report.server.cpu_us_per_message = median(
+        rounds
+            .iter()
+            .map(|(pair, _)| pair.server_cpu_us_per_message),
+    );
+    report.floor = Cost {
+        cpu_us_per_message: median(rounds.iter().map(|(pair, _)| pair.floor_cpu_us_per_message)),
+    };
     report.ratio_to_floor = median(rounds.iter().map(|(pair, _)| pair.ratio_to_floor));
     Ok(report)
 }

@@ -95,10 +95,20 @@ impl Book {
 
     /// Writes the next message of client `index` into `bytes`.
     pub(crate) fn write(&self, index: usize, bytes: &mut [u8], now: Instant) {
-        let number = self.accounts.get(index).map_or(0, |account| account.tally.next());
+        let number = self
+            .accounts
+            .get(index)
+            .map_or(0, |account| account.tally.next());
         let sent_at = crate::clock::nanos(now.duration_since(self.began));
         let client = u32::try_from(index).unwrap_or(u32::MAX);
-        message::write(bytes, Stamp { client, number, sent_at });
+        message::write(
+            bytes,
+            Stamp {
+                client,
+                number,
+                sent_at,
+            },
+        );
     }
 
     /// The message written last for client `index` left.
@@ -138,7 +148,8 @@ impl Book {
     }
 
     fn judge(&mut self, index: usize, now: Instant) -> bool {
-        let stamp = message::read(&self.bytes).filter(|stamp| usize::try_from(stamp.client) == Ok(index));
+        let stamp =
+            message::read(&self.bytes).filter(|stamp| usize::try_from(stamp.client) == Ok(index));
         let (Some(stamp), Some(account)) = (stamp, self.accounts.get_mut(index)) else {
             self.corrupt += 1;
             return false;
@@ -178,7 +189,9 @@ impl Book {
         let now = now.duration_since(self.began);
         let waiting = self.accounts.iter_mut().enumerate();
         waiting
-            .filter(|(_, account)| account.up && account.tally.missing() > 0 && now - account.heard > silence)
+            .filter(|(_, account)| {
+                account.up && account.tally.missing() > 0 && now - account.heard > silence
+            })
             .map(|(index, account)| {
                 account.heard = now;
                 index

@@ -70,7 +70,9 @@ pub(crate) fn resolve(server: &str) -> Result<SocketAddr, Failure> {
     let mut addresses = server
         .to_socket_addrs()
         .while_doing(|| format!("looking up {server} (write HOST:PORT)"))?;
-    addresses.next().ok_or_else(|| Failure::new(format!("{server} has no address")))
+    addresses
+        .next()
+        .ok_or_else(|| Failure::new(format!("{server} has no address")))
 }
 
 fn say_json(line: ClientLine) {

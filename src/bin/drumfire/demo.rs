@@ -34,7 +34,10 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Verdict, Failure> {
 
     let mut floor_setup = setup.clone();
     floor_setup.load.duration = floor_setup.load.duration.min(FLOOR_TIME);
-    say.line(&format!("the floor, {:.0} s …", floor_setup.load.duration.as_secs_f64().ceil()));
+    say.line(&format!(
+        "the floor, {:.0} s …",
+        floor_setup.load.duration.as_secs_f64().ceil()
+    ));
     let floor = floor_setup.run(Contestant::Floor, &mut Screen::none(), &stop)?;
 
     let report = Report::of_round(&setup, &round, Some(&floor));

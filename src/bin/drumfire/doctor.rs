@@ -67,30 +67,56 @@ pub(crate) fn run(_args: &DoctorArgs) -> Result<Verdict, Failure> {
         say::out(&finding.to_string());
     }
     let bad = findings.iter().any(|finding| finding.grade == Grade::Bad);
-    say::out(if bad { "\nsomething above has to be mended first" } else { "\nready: `drumfire demo`" });
+    say::out(if bad {
+        "\nsomething above has to be mended first"
+    } else {
+        "\nready: `drumfire demo`"
+    });
     Ok(Verdict::of(!bad))
 }
 
 fn sockets() -> Vec<Finding> {
-    let options = UdpOptions { gro: true, ..UdpOptions::default() };
+    let options = UdpOptions {
+        gro: true,
+        ..UdpOptions::default()
+    };
     let asked = (options.receive_buffer, options.send_buffer);
     let mut interface = UdpInterface::new(options);
     if let Err(error) = interface.bind(&NetworkEndpoint::loopback_ipv4(0)) {
         return vec![Finding {
             grade: Grade::Bad,
             what: "UDP socket",
-            found: format!("cannot be bound on 127.0.0.1: {}", crate::failure::chain(&error)),
-            remedy: Some("allow this process to open sockets (container, seccomp, security module)".to_owned()),
+            found: format!(
+                "cannot be bound on 127.0.0.1: {}",
+                crate::failure::chain(&error)
+            ),
+            remedy: Some(
+                "allow this process to open sockets (container, seccomp, security module)"
+                    .to_owned(),
+            ),
         }];
     }
     let granted = interface.statistics();
     let mut findings = vec![
-        buffer("receive buffer", "rmem_max", asked.0, granted.receive_buffer),
+        buffer(
+            "receive buffer",
+            "rmem_max",
+            asked.0,
+            granted.receive_buffer,
+        ),
         buffer("send buffer", "wmem_max", asked.1, granted.send_buffer),
     ];
     let trains = send_train(&interface);
-    findings.push(offload("GSO", trains.0, "a burst to one peer leaves as one system call a datagram"));
-    findings.push(offload("GRO", trains.1, "a burst of one peer arrives one datagram a slot"));
+    findings.push(offload(
+        "GSO",
+        trains.0,
+        "a burst to one peer leaves as one system call a datagram",
+    ));
+    findings.push(offload(
+        "GRO",
+        trains.1,
+        "a burst of one peer arrives one datagram a slot",
+    ));
     findings
 }
 
@@ -98,7 +124,9 @@ fn sockets() -> Vec<Finding> {
 fn buffer(what: &'static str, limit: &'static str, asked: usize, granted: usize) -> Finding {
     let holds = granted / SMALL_DATAGRAM;
     let most = read_number(&format!("/proc/sys/net/core/{limit}"));
-    let most = most.map_or_else(String::new, |most| format!(", net.core.{limit} is {}", count(most)));
+    let most = most.map_or_else(String::new, |most| {
+        format!(", net.core.{limit} is {}", count(most))
+    });
     let found = format!(
         "asked for {}, {} granted by the kernel's count: about {} small datagrams{most}",
         count(asked as u64),
@@ -111,9 +139,21 @@ fn buffer(what: &'static str, limit: &'static str, asked: usize, granted: usize)
         let cure = format!(
             "sudo sysctl -w net.core.{limit}={asked}   (keep it: a line `net.core.{limit}={asked}` in /etc/sysctl.d/drumfire.conf)"
         );
-        (if granted >= STOCK { Grade::Mind } else { Grade::Bad }, Some(cure))
+        (
+            if granted >= STOCK {
+                Grade::Mind
+            } else {
+                Grade::Bad
+            },
+            Some(cure),
+        )
     };
-    Finding { grade, what, found, remedy }
+    Finding {
+        grade,
+        what,
+        found,
+        remedy,
+    }
 }
 
 /// Sends a train to itself. Whether it left as one, and whether it arrived as one.
@@ -124,42 +164,76 @@ fn send_train(interface: &UdpInterface) -> (bool, bool) {
         return (false, false);
     }
     let bytes = [0; 64];
-    let train = [Transmit { to: &to, from: None, bytes: &bytes }; 8];
+    let train = [Transmit {
+        to: &to,
+        from: None,
+        bytes: &bytes,
+    }; 8];
     peer.send(&train, &mut SendReport::default());
     let mut batch = ReceiveBatch::new(interface.slot_size(TRAIN));
     interface.wait(Duration::from_millis(200));
     interface.receive(&mut batch);
-    (peer.statistics().segmented > 0, interface.statistics().coalesced > 0)
+    (
+        peer.statistics().segmented > 0,
+        interface.statistics().coalesced > 0,
+    )
 }
 
 fn offload(what: &'static str, works: bool, cost: &str) -> Finding {
     let (grade, found, remedy) = if works {
         (Grade::Fine, "tried on loopback: works".to_owned(), None)
     } else {
-        let remedy = "Linux 4.18 (GSO) or 5.0 (GRO) and later have it; nothing else is needed".to_owned();
-        (Grade::Mind, format!("tried on loopback: not there, so {cost}"), Some(remedy))
+        let remedy =
+            "Linux 4.18 (GSO) or 5.0 (GRO) and later have it; nothing else is needed".to_owned();
+        (
+            Grade::Mind,
+            format!("tried on loopback: not there, so {cost}"),
+            Some(remedy),
+        )
     };
-    Finding { grade, what, found, remedy }
+    Finding {
+        grade,
+        what,
+        found,
+        remedy,
+    }
 }
 
 fn descriptors() -> Finding {
     let what = "descriptors";
     let Some((soft, hard)) = limits::descriptors() else {
-        return Finding { grade: Grade::Fine, what, found: "not limited".to_owned(), remedy: None };
+        return Finding {
+            grade: Grade::Fine,
+            what,
+            found: "not limited".to_owned(),
+            remedy: None,
+        };
     };
-    let found = format!("{} now, {} at most: a client of a load takes one", count(soft), count(hard));
-    let remedy = || Some("ulimit -Hn 65536 as root, or LimitNOFILE=65536 in the service; the soft limit is raised by itself".to_owned());
+    let found = format!(
+        "{} now, {} at most: a client of a load takes one",
+        count(soft),
+        count(hard)
+    );
+    let remedy = || {
+        Some("ulimit -Hn 65536 as root, or LimitNOFILE=65536 in the service; the soft limit is raised by itself".to_owned())
+    };
     let (grade, remedy) = match hard {
         ..DEMO_SOCKETS => (Grade::Bad, remedy()),
         ..10_032 => (Grade::Mind, remedy()),
         _ => (Grade::Fine, None),
     };
-    Finding { grade, what, found, remedy }
+    Finding {
+        grade,
+        what,
+        found,
+        remedy,
+    }
 }
 
 fn clock() -> Vec<Finding> {
     let mut findings = vec![clock_cost()];
-    let source = std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    let source =
+        std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
     if let Ok(source) = source {
         let source = source.trim();
         let slow = ["hpet", "acpi_pm", "jiffies"].contains(&source);
@@ -201,7 +275,11 @@ fn clock_cost() -> Finding {
             Grade::Fine
         },
         what: "clock",
-        found: format!("steps of {} ns, {} ns a reading", count(nanos(step)), count(nanos(cost))),
+        found: format!(
+            "steps of {} ns, {} ns a reading",
+            count(nanos(step)),
+            count(nanos(cost))
+        ),
         remedy: (coarse || dear).then(|| remedy.to_owned()),
     }
 }
@@ -214,8 +292,14 @@ fn cores() -> Finding {
     } else {
         (Grade::Fine, None)
     };
-    let load = process::load_average().map_or_else(String::new, |load| format!(", load average {load}"));
-    Finding { grade, what: "cores", found: format!("{cores} usable{load}"), remedy }
+    let load =
+        process::load_average().map_or_else(String::new, |load| format!(", load average {load}"));
+    Finding {
+        grade,
+        what: "cores",
+        found: format!("{cores} usable{load}"),
+        remedy,
+    }
 }
 
 fn read_number(path: &str) -> Option<u64> {
@@ -230,7 +314,11 @@ mod tests {
     fn a_buffer_that_was_not_granted_comes_with_the_line_that_grants_it() {
         let finding = buffer("receive buffer", "rmem_max", 4 << 20, STOCK);
         assert_eq!(finding.grade, Grade::Mind);
-        assert!(finding.to_string().contains("sudo sysctl -w net.core.rmem_max=4194304"));
+        assert!(
+            finding
+                .to_string()
+                .contains("sudo sysctl -w net.core.rmem_max=4194304")
+        );
     }
 
     #[test]

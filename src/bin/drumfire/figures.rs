@@ -33,21 +33,34 @@ pub(crate) fn process_figures(started: Instant) -> Figures {
 }
 
 /// What a driver counted.
-pub(crate) fn driver_figures(driver: &NetworkDriver, updates: &Histogram, started: Instant) -> Figures {
+pub(crate) fn driver_figures(
+    driver: &NetworkDriver,
+    updates: &Histogram,
+    started: Instant,
+) -> Figures {
     let statistics = driver.statistics();
     let mut figures = process_figures(started);
     figures.connections = statistics.connections;
     figures.updates = updates.total();
     figures.update_us = Some(updates.percentiles());
     figures.stage_us = Some(stages(statistics));
-    figures.packets = Packets { incoming: statistics.inward.entered, outgoing: statistics.sent.passed };
+    figures.packets = Packets {
+        incoming: statistics.inward.entered,
+        outgoing: statistics.sent.passed,
+    };
     figures.receive_buffer = statistics.interface.receive_buffer;
-    let drops = statistics.inward.drops.iter().chain(statistics.outward.drops.iter());
+    let drops = statistics
+        .inward
+        .drops
+        .iter()
+        .chain(statistics.outward.drops.iter());
     for (reason, count) in drops.chain(statistics.sent.drops.iter()) {
         *figures.drops.entry(reason.name().to_owned()).or_default() += count;
     }
     if statistics.interface.kernel_drops > 0 {
-        figures.drops.insert(KERNEL.to_owned(), statistics.interface.kernel_drops);
+        figures
+            .drops
+            .insert(KERNEL.to_owned(), statistics.interface.kernel_drops);
     }
     figures
 }
@@ -74,7 +87,10 @@ pub(crate) struct Reporter {
 
 impl Reporter {
     pub(crate) fn new(machine: bool, stop: &Stop) -> Self {
-        Self { wishes: machine.then(listen), stop: stop.clone() }
+        Self {
+            wishes: machine.then(listen),
+            stop: stop.clone(),
+        }
     }
 
     pub(crate) fn say(&self, line: &ServerLine) {
@@ -86,7 +102,11 @@ impl Reporter {
     }
 
     /// Answers what was asked since the last call. Costs next to nothing if nothing was.
-    pub(crate) fn answer(&mut self, updates: &mut Histogram, figures: impl Fn(&Histogram) -> Figures) {
+    pub(crate) fn answer(
+        &mut self,
+        updates: &mut Histogram,
+        figures: impl Fn(&Histogram) -> Figures,
+    ) {
         let Some(wishes) = &self.wishes else {
             return;
         };

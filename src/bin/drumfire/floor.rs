@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use drumfire::address::NetworkEndpoint;
 use drumfire::buffer::batch::ReceiveBatch;
-use drumfire::interface::{NetworkInterface, Received, SendReport, Transmit, UdpInterface, UdpOptions};
+use drumfire::interface::{
+    NetworkInterface, Received, SendReport, Transmit, UdpInterface, UdpOptions,
+};
 
 use crate::args::FloorArgs;
 use crate::clock::now;
@@ -40,7 +42,10 @@ const NAP: Duration = Duration::from_millis(20);
 pub(crate) fn run(args: &FloorArgs) -> Result<Verdict, Failure> {
     let stop = Stop::on_signals()?;
     process::pin(&args.child.pin);
-    let mut options = UdpOptions { gso: false, ..UdpOptions::default() };
+    let mut options = UdpOptions {
+        gso: false,
+        ..UdpOptions::default()
+    };
     if let Some(bytes) = args.receive_buffer {
         options.receive_buffer = bytes;
     }
@@ -97,7 +102,15 @@ impl Floor {
     }
 
     fn answer(&mut self) {
-        let Self { interface, batch, peers, report, packets, echoed, unsent } = self;
+        let Self {
+            interface,
+            batch,
+            peers,
+            report,
+            packets,
+            echoed,
+            unsent,
+        } = self;
         let mut accepts: Vec<(&NetworkEndpoint, [u8; 13])> = Vec::new();
         let mut answers: Vec<Transmit<'_>> = Vec::with_capacity(batch.len());
         for (path, bytes) in batch.datagrams() {
@@ -111,7 +124,11 @@ impl Floor {
                 Packet::Data(token) => {
                     if let Some(messages) = peers.get_mut(&token) {
                         *messages += 1;
-                        answers.push(Transmit { to, from: None, bytes });
+                        answers.push(Transmit {
+                            to,
+                            from: None,
+                            bytes,
+                        });
                     }
                 }
                 Packet::Disconnect(token) => {
@@ -121,7 +138,11 @@ impl Floor {
             }
         }
         let data = answers.len();
-        answers.extend(accepts.iter().map(|(to, bytes)| Transmit { to, from: None, bytes }));
+        answers.extend(accepts.iter().map(|(to, bytes)| Transmit {
+            to,
+            from: None,
+            bytes,
+        }));
         if answers.is_empty() {
             return;
         }
@@ -139,7 +160,10 @@ impl Floor {
         figures.packets = self.packets;
         let statistics = self.interface.statistics();
         figures.receive_buffer = statistics.receive_buffer;
-        for (name, count) in [("kernel_receive_buffer_full", statistics.kernel_drops), ("unsent", self.unsent)] {
+        for (name, count) in [
+            ("kernel_receive_buffer_full", statistics.kernel_drops),
+            ("unsent", self.unsent),
+        ] {
             if count > 0 {
                 figures.drops.insert(name.to_owned(), count);
             }
@@ -161,7 +185,10 @@ impl Packet {
         if let Some(token) = bytes.strip_prefix(REQUEST).and_then(<[u8]>::first_chunk) {
             return Self::Request(*token);
         }
-        match bytes.split_first().map(|(kind, rest)| (*kind, rest.first_chunk())) {
+        match bytes
+            .split_first()
+            .map(|(kind, rest)| (*kind, rest.first_chunk()))
+        {
             Some((DATA, Some(token))) => Self::Data(*token),
             Some((DISCONNECT, Some(token))) => Self::Disconnect(*token),
             _ => Self::Other,

@@ -31,7 +31,10 @@ impl Histogram {
     #[expect(clippy::expect_used, reason = "the bounds are constants, and valid")]
     pub(crate) fn new() -> Self {
         let bounded = hdrhistogram::Histogram::new_with_bounds(1, Self::LONGEST, 3);
-        Self { counts: bounded.expect("1 < 2 * 1 <= LONGEST, 3 <= 5"), total: 0 }
+        Self {
+            counts: bounded.expect("1 < 2 * 1 <= LONGEST, 3 <= 5"),
+            total: 0,
+        }
     }
 
     pub(crate) fn record(&mut self, duration: Duration) {

@@ -72,7 +72,11 @@ struct Load<'a> {
 ///
 /// # Errors
 /// If it could not begin. What is lost or refused later stands in the outcome.
-pub(crate) fn run(plan: &Plan, stop: &Stop, tell: &mut dyn FnMut(ClientLine)) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    plan: &Plan,
+    stop: &Stop,
+    tell: &mut dyn FnMut(ClientLine),
+) -> Result<Outcome, Failure> {
     let mut load = Load::new(plan, stop, tell)?;
     let connect_seconds = load.connect()?;
     let mut outcome = if load.book.connected() == plan.load.clients {
@@ -86,7 +90,11 @@ pub(crate) fn run(plan: &Plan, stop: &Stop, tell: &mut dyn FnMut(ClientLine)) ->
 }
 
 impl<'a> Load<'a> {
-    fn new(plan: &'a Plan, stop: &'a Stop, tell: &'a mut dyn FnMut(ClientLine)) -> Result<Self, Failure> {
+    fn new(
+        plan: &'a Plan,
+        stop: &'a Stop,
+        tell: &'a mut dyn FnMut(ClientLine),
+    ) -> Result<Self, Failure> {
         let clients = plan.load.clients;
         let sockets = ManySockets::open(plan.server, clients)
             .while_doing(|| format!("opening {clients} sockets to {}", plan.server))?;
@@ -150,7 +158,10 @@ impl<'a> Load<'a> {
     /// Warms up, measures, and waits for the last echoes.
     fn work(&mut self, seconds: f64) -> Result<Outcome, Failure> {
         self.check_size()?;
-        (self.tell)(ClientLine::Connected { connected: self.book.connected(), seconds });
+        (self.tell)(ClientLine::Connected {
+            connected: self.book.connected(),
+            seconds,
+        });
         let mut pace = Pace::new(&self.plan.load);
         if pace.is_window() {
             self.fill(0..self.plan.load.clients);
@@ -202,7 +213,8 @@ impl<'a> Load<'a> {
                     while let Some(slice) = schedule.due(time) {
                         self.send_slice(slice);
                     }
-                    self.book.skipped(schedule.skip(time, self.plan.load.clients));
+                    self.book
+                        .skipped(schedule.skip(time, self.plan.load.clients));
                     rest = rest.min(schedule.next.saturating_duration_since(time));
                 }
                 Pace::Window => rest = rest.min(STALL / 4),
@@ -272,15 +284,22 @@ impl<'a> Load<'a> {
 
     /// Sends the next message of `client`.
     fn send(&mut self, client: usize) {
-        let Some(&connection) = self.connections.get(client).filter(|_| self.book.is_up(client)) else {
+        let Some(&connection) = self
+            .connections
+            .get(client)
+            .filter(|_| self.book.is_up(client))
+        else {
             return;
         };
         self.book.write(client, &mut self.bytes, now());
         let size = self.bytes.len();
-        let sent = self.driver.begin_send_with(self.pipeline, connection, size).and_then(|mut message| {
-            message.write_bytes(&self.bytes);
-            message.end_send()
-        });
+        let sent = self
+            .driver
+            .begin_send_with(self.pipeline, connection, size)
+            .and_then(|mut message| {
+                message.write_bytes(&self.bytes);
+                message.end_send()
+            });
         match sent {
             Ok(_) => self.book.sent(client),
             Err(_) => self.book.skipped(1),
@@ -292,7 +311,8 @@ impl<'a> Load<'a> {
         self.due.clear();
         // The messages written last are still in the outboxes.
         self.turn(Duration::ZERO);
-        while self.book.missing() > 0 && now() < end && self.book.closed() < self.plan.load.clients {
+        while self.book.missing() > 0 && now() < end && self.book.closed() < self.plan.load.clients
+        {
             self.turn(Duration::from_millis(1));
             self.due.clear();
         }
@@ -360,7 +380,10 @@ impl Schedule {
     /// Leaves out whole ticks that nobody had time for. Returns the messages that did not leave.
     fn skip(&mut self, now: Instant, clients: usize) -> u64 {
         let mut ticks = 0;
-        while now.checked_duration_since(self.next).is_some_and(|late| late > self.step * SLICES) {
+        while now
+            .checked_duration_since(self.next)
+            .is_some_and(|late| late > self.step * SLICES)
+        {
             self.next += self.step * SLICES;
             ticks += 1;
         }

@@ -41,7 +41,7 @@ use args::{Cli, Command};
 use failure::{Failure, Verdict};
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command() {
+    let outcome = match Cli::parse().wanted() {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Client(args) => client::run(&args),

@@ -94,7 +94,9 @@ impl NetworkInterface for ManySockets {
 
     fn local_endpoint(&self) -> NetworkEndpoint {
         let first = self.sockets.first().map(UdpSocket::local_addr);
-        first.and_then(Result::ok).map_or_else(NetworkEndpoint::default, NetworkEndpoint::from)
+        first
+            .and_then(Result::ok)
+            .map_or_else(NetworkEndpoint::default, NetworkEndpoint::from)
     }
 
     fn receive(&self, batch: &mut ReceiveBatch) -> Received {
@@ -142,9 +144,9 @@ impl NetworkInterface for ManySockets {
 
 fn fault(error: &io::Error) -> SendFault {
     match error.kind() {
-        ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-            SendFault::Unreachable
-        }
+        ErrorKind::ConnectionRefused
+        | ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable => SendFault::Unreachable,
         ErrorKind::InvalidInput => SendFault::TooLong,
         _ => SendFault::Refused,
     }
@@ -178,7 +180,12 @@ mod ready {
         pub(super) fn new(sockets: &[UdpSocket]) -> io::Result<Self> {
             let epoll = epoll::create(CreateFlags::CLOEXEC)?;
             for (index, socket) in sockets.iter().enumerate() {
-                epoll::add(&epoll, socket, EventData::new_u64(index as u64), EventFlags::IN)?;
+                epoll::add(
+                    &epoll,
+                    socket,
+                    EventData::new_u64(index as u64),
+                    EventFlags::IN,
+                )?;
             }
             Ok(Self {
                 epoll,
@@ -203,10 +210,14 @@ mod ready {
         pub(super) fn look(&mut self) -> bool {
             self.found.clear();
             self.taken = 0;
-            let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let at_once = Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            };
             let mut events = [MaybeUninit::<Event>::uninit(); AT_ONCE];
             if let Ok((events, _)) = epoll::wait(&self.epoll, &mut events, Some(&at_once)) {
-                self.found.extend(events.iter().map(|event| event.data.u64()));
+                self.found
+                    .extend(events.iter().map(|event| event.data.u64()));
             }
             !self.found.is_empty()
         }
@@ -239,7 +250,10 @@ mod ready {
 
     impl Ready {
         pub(super) fn new(sockets: &[UdpSocket]) -> io::Result<Self> {
-            Ok(Self { sockets: sockets.len(), next: 0 })
+            Ok(Self {
+                sockets: sockets.len(),
+                next: 0,
+            })
         }
 
         pub(super) fn next(&mut self) -> Option<usize> {
@@ -259,7 +273,10 @@ mod ready {
         }
 
         /// Short naps: this system's way to wait for many sockets is not worth its code here.
-        #[expect(clippy::disallowed_methods, reason = "there is no one socket to wait on")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "there is no one socket to wait on"
+        )]
         pub(super) fn wait(&mut self, timeout: Duration) -> bool {
             std::thread::sleep(timeout.min(Duration::from_micros(500)));
             true

@@ -21,7 +21,12 @@ pub(crate) fn run(args: &PingArgs) -> Result<Verdict, Failure> {
     let mut driver = NetworkDriver::new(NetworkSettings::plain())?;
     let began = now();
     let connection = driver.connect(address.into())?;
-    let mut ping = Ping { driver, connection, began, timeout: args.timeout };
+    let mut ping = Ping {
+        driver,
+        connection,
+        began,
+        timeout: args.timeout,
+    };
     if !ping.connect()? {
         say::out(&format!(
             "no answer from {address} within {:.1} s\n\
@@ -78,10 +83,15 @@ impl Ping {
                     times.push(rtt);
                 }
                 None if times.is_empty() => {
-                    say::out("it does not echo messages: the time to connect is the only round trip it gives");
+                    say::out(
+                        "it does not echo messages: the time to connect is the only round trip it gives",
+                    );
                     return Ok(());
                 }
-                None => say::out(&format!("message {number} did not come back within {:.1} s", self.timeout.as_secs_f64())),
+                None => say::out(&format!(
+                    "message {number} did not come back within {:.1} s",
+                    self.timeout.as_secs_f64()
+                )),
             }
         }
         let sum: Duration = times.iter().sum();
@@ -101,8 +111,17 @@ impl Ping {
     fn send(&mut self, number: u32) -> Result<(), Failure> {
         let mut bytes = [0; SIZE];
         let sent_at = nanos(self.began.elapsed());
-        message::write(&mut bytes, Stamp { client: 0, number, sent_at });
-        let mut message = self.driver.begin_send_with(NetworkPipeline::NULL, self.connection, SIZE)?;
+        message::write(
+            &mut bytes,
+            Stamp {
+                client: 0,
+                number,
+                sent_at,
+            },
+        );
+        let mut message =
+            self.driver
+                .begin_send_with(NetworkPipeline::NULL, self.connection, SIZE)?;
         message.write_bytes(&bytes);
         message.end_send()?;
         self.driver.schedule_flush_send().complete();
@@ -131,7 +150,10 @@ impl Ping {
         if self.driver.connection_state(self.connection) == ConnectionState::Disconnected {
             return Err(Failure::new("the connection ended"));
         }
-        self.driver.wait(end.saturating_duration_since(now()).min(Duration::from_millis(20)));
+        self.driver.wait(
+            end.saturating_duration_since(now())
+                .min(Duration::from_millis(20)),
+        );
         Ok(None)
     }
 }
@@ -144,10 +166,15 @@ fn hear(event: NetworkEvent<'_>, arrived: Duration) -> Result<Heard, Failure> {
             reader.read_bytes(&mut bytes);
             let stamp = message::read(&bytes);
             Ok(stamp.map_or(Heard::Other, |stamp| {
-                Heard::Echo(stamp.number, arrived.saturating_sub(Duration::from_nanos(stamp.sent_at)))
+                Heard::Echo(
+                    stamp.number,
+                    arrived.saturating_sub(Duration::from_nanos(stamp.sent_at)),
+                )
             }))
         }
-        NetworkEvent::Disconnect { reason } => Err(Failure::new(format!("the server ended the connection: {reason:?}"))),
+        NetworkEvent::Disconnect { reason } => Err(Failure::new(format!(
+            "the server ended the connection: {reason:?}"
+        ))),
         _ => Ok(Heard::Other),
     }
 }

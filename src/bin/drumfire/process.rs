@@ -40,7 +40,9 @@ pub(crate) fn pin(cores: &[usize]) {
         let Ok(allowed) = sched_getaffinity(None) else {
             return;
         };
-        let mine: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
+        let mine: Vec<usize> = (0..CpuSet::MAX_CPU)
+            .filter(|cpu| allowed.is_set(*cpu))
+            .collect();
         let mut set = CpuSet::new();
         for core in cores.iter().filter_map(|nth| mine.get(*nth)) {
             set.set(*core);
@@ -79,7 +81,12 @@ impl Child {
         if let Some(output) = process.stdout.take() {
             std::thread::spawn(move || forward(output, &sender));
         }
-        Ok(Self { name, process, input, lines })
+        Ok(Self {
+            name,
+            process,
+            input,
+            lines,
+        })
     }
 
     /// Says a line to the process.
@@ -95,11 +102,17 @@ impl Child {
     ///
     /// # Errors
     /// If the process is over, or says something else.
-    pub(crate) fn hear<T: DeserializeOwned>(&mut self, timeout: Duration) -> Result<Option<T>, Failure> {
+    pub(crate) fn hear<T: DeserializeOwned>(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Option<T>, Failure> {
         match self.lines.recv_timeout(timeout) {
-            Ok(line) => serde_json::from_str(&line)
-                .map(Some)
-                .while_doing(|| format!("understanding the {} process, which says {line:?}", self.name)),
+            Ok(line) => serde_json::from_str(&line).map(Some).while_doing(|| {
+                format!(
+                    "understanding the {} process, which says {line:?}",
+                    self.name
+                )
+            }),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(self.obituary()),
         }
@@ -108,8 +121,11 @@ impl Child {
     /// What the process says next, which must come within `timeout`.
     pub(crate) fn answer<T: DeserializeOwned>(&mut self, timeout: Duration) -> Result<T, Failure> {
         let name = self.name;
-        self.hear(timeout)?
-            .ok_or_else(|| Failure::new(format!("the {name} process did not answer within {timeout:?}")))
+        self.hear(timeout)?.ok_or_else(|| {
+            Failure::new(format!(
+                "the {name} process did not answer within {timeout:?}"
+            ))
+        })
     }
 
     /// Waits for the process to end by itself, its input closed.
@@ -123,16 +139,25 @@ impl Child {
         while let Some(rest) = end.checked_duration_since(now()) {
             if let Err(RecvTimeoutError::Disconnected) = self.lines.recv_timeout(rest) {
                 let status = self.process.wait()?;
-                return if status.success() { Ok(()) } else { Err(self.obituary()) };
+                return if status.success() {
+                    Ok(())
+                } else {
+                    Err(self.obituary())
+                };
             }
         }
-        Err(Failure::new(format!("the {} process did not stop within {timeout:?}", self.name)))
+        Err(Failure::new(format!(
+            "the {} process did not stop within {timeout:?}",
+            self.name
+        )))
     }
 
     fn obituary(&mut self) -> Failure {
         let name = self.name;
         match self.process.wait() {
-            Ok(status) => Failure::new(format!("the {name} process ended early ({status}); its own words stand above")),
+            Ok(status) => Failure::new(format!(
+                "the {name} process ended early ({status}); its own words stand above"
+            )),
             Err(error) => Failure::new(format!("the {name} process is gone: {error}")),
         }
     }

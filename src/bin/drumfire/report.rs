@@ -110,7 +110,8 @@ impl Round {
         let connections = self.outcome.connected.max(1);
         Server {
             cpu_us_per_message: self.cpu_per_message(),
-            cpu_percent: (seconds > 0.0).then(|| round((end.cpu_us - begin.cpu_us) / seconds / 1e4, 1)),
+            cpu_percent: (seconds > 0.0)
+                .then(|| round((end.cpu_us - begin.cpu_us) / seconds / 1e4, 1)),
             rss_bytes: Some(end.rss_bytes),
             rss_bytes_per_connection: Some(((grown as f64) / (connections as f64)).round()),
             update_us: end.update_us.map(UpdateTimes::from).unwrap_or_default(),
@@ -133,7 +134,11 @@ fn mean_stages(begin: &Figures, end: &Figures) -> Option<Stages> {
 
 impl From<Percentiles> for UpdateTimes {
     fn from(times: Percentiles) -> Self {
-        Self { p50: Some(times.p50), p99: Some(times.p99), max: Some(times.max) }
+        Self {
+            p50: Some(times.p50),
+            p99: Some(times.p99),
+            max: Some(times.max),
+        }
     }
 }
 
@@ -159,7 +164,9 @@ impl Report {
             },
             rtt_us: outcome.rtt_us,
             server: Server::default(),
-            client: Cost { cpu_us_per_message: Some(round(outcome.cpu_us_per_message, 3)) },
+            client: Cost {
+                cpu_us_per_message: Some(round(outcome.cpu_us_per_message, 3)),
+            },
             floor: Cost::default(),
             ratio_to_floor: None,
             rounds: Vec::new(),
@@ -172,7 +179,9 @@ impl Report {
         Self {
             workers: Some(setup.workers),
             server: server.server(),
-            floor: Cost { cpu_us_per_message: pair.map(|pair| pair.floor_cpu_us_per_message) },
+            floor: Cost {
+                cpu_us_per_message: pair.map(|pair| pair.floor_cpu_us_per_message),
+            },
             ratio_to_floor: pair.map(|pair| pair.ratio_to_floor),
             ..Self::of_client(&setup.load, &server.outcome)
         }

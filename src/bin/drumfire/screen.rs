@@ -32,7 +32,11 @@ impl Screen {
         let live = say.is_terminal().then(|| Live::open(load)).flatten();
         match live {
             Some(live) => Self::Live(Box::new(live)),
-            None => Self::Lines(Lines { say, second: 0, last: Progress::default() }),
+            None => Self::Lines(Lines {
+                say,
+                second: 0,
+                last: Progress::default(),
+            }),
         }
     }
 
@@ -66,11 +70,15 @@ impl Lines {
     fn show(&mut self, line: &ClientLine) {
         match line {
             ClientLine::Connected { connected, seconds } => {
-                self.say.line(&format!("{} clients connected in {seconds:.2} s", count(*connected as u64)));
+                self.say.line(&format!(
+                    "{} clients connected in {seconds:.2} s",
+                    count(*connected as u64)
+                ));
             }
             ClientLine::Progress(progress) if progress.seconds as u64 > self.second => {
                 self.second = progress.seconds as u64;
-                self.say.line(&progress_line(progress, rate(progress, &self.last)));
+                self.say
+                    .line(&progress_line(progress, rate(progress, &self.last)));
                 self.last = *progress;
             }
             _ => {}
@@ -87,7 +95,11 @@ fn rate(progress: &Progress, last: &Progress) -> u64 {
 fn progress_line(progress: &Progress, rate: u64) -> String {
     let phase = phase_name(progress.phase);
     if progress.phase == Phase::Connecting {
-        return format!("{:>4.0} s  {phase}: {} so far", progress.seconds, count(progress.connected as u64));
+        return format!(
+            "{:>4.0} s  {phase}: {} so far",
+            progress.seconds,
+            count(progress.connected as u64)
+        );
     }
     format!(
         "{:>4.0} s  {phase}: {} echoes/s, round trip p50 {}, p99 {}, {} under way, {} corrupt",
@@ -126,12 +138,19 @@ pub(crate) struct Live {
 impl Live {
     /// None if the terminal does not take it: lines will do then.
     fn open(load: &LoadArgs) -> Option<Self> {
-        let options = TerminalOptions { viewport: Viewport::Inline(HEIGHT) };
-        let terminal = Terminal::with_options(CrosstermBackend::new(std::io::stdout()), options).ok()?;
+        let options = TerminalOptions {
+            viewport: Viewport::Inline(HEIGHT),
+        };
+        let terminal =
+            Terminal::with_options(CrosstermBackend::new(std::io::stdout()), options).ok()?;
         let colourless = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Some(Self {
             terminal,
-            accent: if colourless { Style::new() } else { Style::new().fg(Color::Cyan) },
+            accent: if colourless {
+                Style::new()
+            } else {
+                Style::new().fg(Color::Cyan)
+            },
             total: (load.warmup + load.duration).as_secs_f64(),
             start: 0.0,
             rates: Vec::new(),
@@ -156,7 +175,9 @@ impl Live {
             _ => {}
         }
         let done = self.done();
-        let Self { terminal, accent, .. } = self;
+        let Self {
+            terminal, accent, ..
+        } = self;
         let view = View {
             accent: *accent,
             done,
@@ -194,11 +215,22 @@ struct View<'a> {
 
 impl View<'_> {
     fn draw(&self, frame: &mut Frame<'_>) {
-        let rows = Layout::vertical([Constraint::Length(1), Constraint::Length(3), Constraint::Length(1), Constraint::Length(1)]);
+        let rows = Layout::vertical([
+            Constraint::Length(1),
+            Constraint::Length(3),
+            Constraint::Length(1),
+            Constraint::Length(1),
+        ]);
         let [bar, graph, first, second] = rows.areas(frame.area());
-        let gauge = Gauge::default().gauge_style(self.accent).ratio(self.done).label(phase_name(self.progress.phase));
+        let gauge = Gauge::default()
+            .gauge_style(self.accent)
+            .ratio(self.done)
+            .label(phase_name(self.progress.phase));
         frame.render_widget(gauge, bar);
-        frame.render_widget(Sparkline::default().data(self.rates).style(self.accent), graph);
+        frame.render_widget(
+            Sparkline::default().data(self.rates).style(self.accent),
+            graph,
+        );
         let rate = self.rates.last().copied().unwrap_or(0);
         frame.render_widget(Paragraph::new(progress_line(self.progress, rate)), first);
         frame.render_widget(Paragraph::new(self.server_line()), second);
@@ -228,8 +260,21 @@ mod tests {
     #[test]
     fn a_picture_shows_the_phase_the_rate_and_the_server() {
         let mut terminal = Terminal::new(TestBackend::new(110, HEIGHT)).unwrap();
-        let progress = Progress { phase: Phase::Measuring, seconds: 3.0, sent: 10, received: 7, ..Progress::default() };
-        let (now, before) = (Figures { uptime_s: 1.0, cpu_us: 250_000.0, ..Figures::default() }, Figures::default());
+        let progress = Progress {
+            phase: Phase::Measuring,
+            seconds: 3.0,
+            sent: 10,
+            received: 7,
+            ..Progress::default()
+        };
+        let (now, before) = (
+            Figures {
+                uptime_s: 1.0,
+                cpu_us: 250_000.0,
+                ..Figures::default()
+            },
+            Figures::default(),
+        );
         let view = View {
             accent: Style::new(),
             done: 0.5,
@@ -238,8 +283,19 @@ mod tests {
             server: Some((&now, &before)),
         };
         terminal.draw(|frame| view.draw(frame)).unwrap();
-        let text: String = terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
-        for part in ["measuring", "60,000 echoes/s", "3 under way", "25 % of a core"] {
+        let text: String = terminal
+            .backend()
+            .buffer()
+            .content()
+            .iter()
+            .map(ratatui::buffer::Cell::symbol)
+            .collect();
+        for part in [
+            "measuring",
+            "60,000 echoes/s",
+            "3 under way",
+            "25 % of a core",
+        ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
     }

@@ -48,14 +48,22 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Verdict, Failure> {
     };
     let mut reporter = Reporter::new(args.child.machine, &stop);
     server.driver.update();
-    reporter.say(&ServerLine::Listening { endpoint: endpoint.to_string() });
+    reporter.say(&ServerLine::Listening {
+        endpoint: endpoint.to_string(),
+    });
     if !args.child.machine {
-        say::out(&table::listening(&endpoint.to_string(), &args.pipelines, &server.figures()));
+        say::out(&table::listening(
+            &endpoint.to_string(),
+            &args.pipelines,
+            &server.figures(),
+        ));
     }
     let mut journal = Journal::new(args);
     while !stop.requested() {
         server.turn();
-        reporter.answer(&mut server.updates, |updates| figures(&server.driver, &server.counts, updates, server.started));
+        reporter.answer(&mut server.updates, |updates| {
+            figures(&server.driver, &server.counts, updates, server.started)
+        });
         journal.write(&mut server)?;
     }
     server.leave();
@@ -64,9 +72,14 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Verdict, Failure> {
 }
 
 fn settings(args: &ServeArgs) -> Result<NetworkSettings, Failure> {
-    let mut builder = NetworkSettings::builder().plain().max_connections(MAX_CONNECTIONS);
+    let mut builder = NetworkSettings::builder()
+        .plain()
+        .max_connections(MAX_CONNECTIONS);
     if let Some(threads) = args.workers {
-        builder = builder.workers(Workers::Own { threads, pinning: Pinning::Yes });
+        builder = builder.workers(Workers::Own {
+            threads,
+            pinning: Pinning::Yes,
+        });
     }
     if let Some(bytes) = args.receive_buffer {
         builder = builder.receive_buffer(bytes);
@@ -101,8 +114,15 @@ impl Server {
             self.updates.record(start.elapsed());
         }
         while self.driver.accept().is_some() {}
-        let Self { driver, echo, counts, .. } = self;
-        driver.to_concurrent().for_each(|mut port| handle(&mut port, *echo, counts));
+        let Self {
+            driver,
+            echo,
+            counts,
+            ..
+        } = self;
+        driver
+            .to_concurrent()
+            .for_each(|mut port| handle(&mut port, *echo, counts));
         // Answers leave at once, whatever the next wait finds.
         driver.schedule_flush_send().complete();
     }
@@ -126,36 +146,49 @@ fn handle(port: &mut ConnectionPort<'_>, echo: bool, counts: &Counts) {
     let (mut received, mut echoed) = (0, 0);
     let (mut events, mut sender) = port.split();
     while let Some(event) = events.pop_event() {
-        let NetworkEvent::Data { pipeline, mut reader } = event else {
+        let NetworkEvent::Data {
+            pipeline,
+            mut reader,
+        } = event
+        else {
             continue;
         };
         received += 1;
         if !echo {
             continue;
         }
-        let sent = sender.begin_send_with(pipeline, reader.length()).and_then(|mut message| {
-            let mut bytes = [0; 2_048];
-            let mut left = reader.length();
-            while left > 0 {
-                let part = bytes.get_mut(..left.min(2_048)).unwrap_or_default();
-                reader.read_bytes(part);
-                message.write_bytes(part);
-                left -= part.len();
-            }
-            message.end_send()
-        });
+        let sent = sender
+            .begin_send_with(pipeline, reader.length())
+            .and_then(|mut message| {
+                let mut bytes = [0; 2_048];
+                let mut left = reader.length();
+                while left > 0 {
+                    let part = bytes.get_mut(..left.min(2_048)).unwrap_or_default();
+                    reader.read_bytes(part);
+                    message.write_bytes(part);
+                    left -= part.len();
+                }
+                message.end_send()
+            });
         echoed += u64::from(sent.is_ok());
     }
     if received > 0 {
         counts.received.fetch_add(received, Ordering::Relaxed);
         counts.echoed.fetch_add(echoed, Ordering::Relaxed);
         if echo && echoed < received {
-            counts.refused.fetch_add(received - echoed, Ordering::Relaxed);
+            counts
+                .refused
+                .fetch_add(received - echoed, Ordering::Relaxed);
         }
     }
 }
 
-fn figures(driver: &NetworkDriver, counts: &Counts, updates: &Histogram, started: Instant) -> Figures {
+fn figures(
+    driver: &NetworkDriver,
+    counts: &Counts,
+    updates: &Histogram,
+    started: Instant,
+) -> Figures {
     let mut figures = driver_figures(driver, updates, started);
     figures.received = counts.received.load(Ordering::Relaxed);
     figures.echoed = counts.echoed.load(Ordering::Relaxed);
@@ -191,11 +224,17 @@ impl Journal {
         self.next = now() + SECOND;
         let figures = server.figures();
         self.save(&figures)?;
-        if self.talks && (figures.received != self.last.received || figures.connections != self.last.connections) {
+        if self.talks
+            && (figures.received != self.last.received
+                || figures.connections != self.last.connections)
+        {
             say::out(&table::server_line(&figures, &self.last));
         }
         if self.talks && kernel_drops(&figures) > kernel_drops(&self.last) {
-            say::out(&table::kernel_drops(kernel_drops(&figures), figures.receive_buffer));
+            say::out(&table::kernel_drops(
+                kernel_drops(&figures),
+                figures.receive_buffer,
+            ));
         }
         server.updates.reset();
         self.last = figures;
@@ -213,7 +252,9 @@ impl Journal {
 
     /// Replaces the file in one step: a reader finds the old figures or the new ones, never half.
     fn save(&self, figures: &Figures) -> Result<(), Failure> {
-        self.file.as_deref().map_or(Ok(()), |file| replace(file, figures))
+        self.file
+            .as_deref()
+            .map_or(Ok(()), |file| replace(file, figures))
     }
 }
 

@@ -52,7 +52,9 @@ impl Setup {
     pub(crate) fn new(load: &LoadArgs, server: &ServerArgs) -> Self {
         Self {
             load: load.clone(),
-            workers: server.workers.unwrap_or_else(|| process::cores().saturating_sub(1).max(1)),
+            workers: server
+                .workers
+                .unwrap_or_else(|| process::cores().saturating_sub(1).max(1)),
             receive_buffer: server.receive_buffer,
         }
     }
@@ -93,18 +95,29 @@ impl Setup {
             None => words(&["--rate", &load.rate.to_string()]),
         });
         arguments.extend(words(&["--size", &load.size.to_string()]));
-        arguments.extend(words(&["--duration", &load.duration.as_secs_f64().to_string()]));
+        arguments.extend(words(&[
+            "--duration",
+            &load.duration.as_secs_f64().to_string(),
+        ]));
         arguments.extend(words(&["--warmup", &load.warmup.as_secs_f64().to_string()]));
         // The floor knows no pipelines: the same bytes without one are the least there is to carry.
         if contestant == Contestant::Drumfire {
             arguments.extend(words(&["--pipeline", &load.pipeline]));
         }
-        arguments.extend(words(&["--pin", &process::cores().saturating_sub(1).to_string()]));
+        arguments.extend(words(&[
+            "--pin",
+            &process::cores().saturating_sub(1).to_string(),
+        ]));
         arguments
     }
 
     /// Runs the load on `contestant`.
-    pub(crate) fn run(&self, contestant: Contestant, screen: &mut Screen, stop: &Stop) -> Result<Round, Failure> {
+    pub(crate) fn run(
+        &self,
+        contestant: Contestant,
+        screen: &mut Screen,
+        stop: &Stop,
+    ) -> Result<Round, Failure> {
         let name = match contestant {
             Contestant::Drumfire => "server",
             Contestant::Floor => "floor server",
@@ -142,11 +155,20 @@ fn follow(
             ClientLine::Measured => end = figures(server, "mark")?,
             ClientLine::Finished(outcome) => {
                 let outcome = outcome.clone();
-                return Ok(Round { outcome, empty, begin, end });
+                return Ok(Round {
+                    outcome,
+                    empty,
+                    begin,
+                    end,
+                });
             }
             ClientLine::Progress(_) | ClientLine::Connected { .. } => {}
         }
-        let peek = if screen.wants_server() { Some(figures(server, "peek")?) } else { None };
+        let peek = if screen.wants_server() {
+            Some(figures(server, "peek")?)
+        } else {
+            None
+        };
         screen.show(&line, peek.as_ref());
     }
 }
@@ -155,7 +177,9 @@ fn figures(server: &mut Child, wish: &str) -> Result<Figures, Failure> {
     server.tell(wish)?;
     match server.answer(SOON)? {
         ServerLine::Figures(figures) => Ok(figures),
-        ServerLine::Listening { .. } => Err(Failure::new("the server process says twice that it listens")),
+        ServerLine::Listening { .. } => Err(Failure::new(
+            "the server process says twice that it listens",
+        )),
     }
 }
 

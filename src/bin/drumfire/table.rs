@@ -72,31 +72,56 @@ pub(crate) fn of(report: &Report) -> String {
     ];
     rows.extend(server_rows(report));
     if let Some(cost) = report.client.cpu_us_per_message {
-        rows.push(("client CPU", format!("{cost:.2} µs a message (all clients share one process)")));
+        rows.push((
+            "client CPU",
+            format!("{cost:.2} µs a message (all clients share one process)"),
+        ));
     }
     rows.extend(floor_rows(report));
-    let rows = rows.iter().map(|(name, value)| format!("  {name:<12}{value}"));
-    std::iter::once(String::new()).chain(rows).collect::<Vec<_>>().join("\n")
+    let rows = rows
+        .iter()
+        .map(|(name, value)| format!("  {name:<12}{value}"));
+    std::iter::once(String::new())
+        .chain(rows)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn server_rows(report: &Report) -> Vec<(&'static str, String)> {
     let server = &report.server;
     let mut rows = Vec::new();
     if let (Some(cost), Some(percent)) = (server.cpu_us_per_message, server.cpu_percent) {
-        rows.push(("server CPU", format!("{cost:.2} µs a message, {percent:.1} % of a core")));
+        rows.push((
+            "server CPU",
+            format!("{cost:.2} µs a message, {percent:.1} % of a core"),
+        ));
     }
     if let (Some(bytes), Some(each)) = (server.rss_bytes, server.rss_bytes_per_connection) {
         let mib = bytes as f64 / f64::from(1 << 20);
         rows.push(("memory", format!("{mib:.1} MiB in all, {each:.0} bytes a connection (buffers of its traffic included)")));
     }
-    if let (Some(p50), Some(p99), Some(max)) = (server.update_us.p50, server.update_us.p99, server.update_us.max) {
-        rows.push(("update", format!("p50 {}   p99 {}   max {}", time(p50), time(p99), time(max))));
+    if let (Some(p50), Some(p99), Some(max)) = (
+        server.update_us.p50,
+        server.update_us.p99,
+        server.update_us.max,
+    ) {
+        rows.push((
+            "update",
+            format!("p50 {}   p99 {}   max {}", time(p50), time(p99), time(max)),
+        ));
     }
     if let Some(stages) = &server.stage_us {
         rows.push(("stages", stage_times(stages)));
     }
     if let Some(packets) = server.packets {
-        rows.push(("packets", format!("{} in, {} out", count(packets.incoming), count(packets.outgoing))));
+        rows.push((
+            "packets",
+            format!(
+                "{} in, {} out",
+                count(packets.incoming),
+                count(packets.outgoing)
+            ),
+        ));
         rows.push(("drops", drops(&server.drops)));
     }
     if let Some(lost) = server.drops.get("kernel_receive_buffer_full") {
@@ -108,11 +133,16 @@ fn server_rows(report: &Report) -> Vec<(&'static str, String)> {
 fn floor_rows(report: &Report) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     if let Some(floor) = report.floor.cpu_us_per_message {
-        rows.push(("floor", format!("{floor:.2} µs a message: a bare recvmmsg/sendmmsg echo of the same load")));
+        rows.push((
+            "floor",
+            format!("{floor:.2} µs a message: a bare recvmmsg/sendmmsg echo of the same load"),
+        ));
     }
-    if let (Some(ratio), Some(floor), Some(server)) =
-        (report.ratio_to_floor, report.floor.cpu_us_per_message, report.server.cpu_us_per_message)
-    {
+    if let (Some(ratio), Some(floor), Some(server)) = (
+        report.ratio_to_floor,
+        report.floor.cpu_us_per_message,
+        report.server.cpu_us_per_message,
+    ) {
         let added = server - floor;
         rows.push((
             "ratio",
@@ -133,7 +163,10 @@ fn stage_times(stages: &Stages) -> String {
         ("handshake", stages.handshake),
         ("finish", stages.finish),
     ];
-    let parts: Vec<String> = all.iter().map(|(name, time)| format!("{name} {time:.1}")).collect();
+    let parts: Vec<String> = all
+        .iter()
+        .map(|(name, time)| format!("{name} {time:.1}"))
+        .collect();
     format!("{} (µs, mean of an update)", parts.join("  "))
 }
 
@@ -142,7 +175,10 @@ pub(crate) fn drops(drops: &BTreeMap<String, u64>) -> String {
     if drops.is_empty() {
         return "none".to_owned();
     }
-    let parts: Vec<String> = drops.iter().map(|(reason, number)| format!("{reason} {}", count(*number))).collect();
+    let parts: Vec<String> = drops
+        .iter()
+        .map(|(reason, number)| format!("{reason} {}", count(*number)))
+        .collect();
     parts.join(", ")
 }
 
@@ -178,7 +214,10 @@ pub(crate) fn spread(rounds: &[Pair]) -> String {
         format!("  {name:<12}{middle:>8.3}{least:>10.3}{most:>10.3}")
     };
     [
-        format!("\n  {:<12}{:>8}{:>10}{:>10}", "µs a message", "median", "min", "max"),
+        format!(
+            "\n  {:<12}{:>8}{:>10}{:>10}",
+            "µs a message", "median", "min", "max"
+        ),
         row("drumfire", |pair| pair.server_cpu_us_per_message),
         row("floor", |pair| pair.floor_cpu_us_per_message),
         row("ratio", |pair| pair.ratio_to_floor),
@@ -188,7 +227,11 @@ pub(crate) fn spread(rounds: &[Pair]) -> String {
 
 /// A server's first line.
 pub(crate) fn listening(endpoint: &str, pipelines: &str, figures: &Figures) -> String {
-    let pipelines = if pipelines.is_empty() { "no pipelines" } else { pipelines };
+    let pipelines = if pipelines.is_empty() {
+        "no pipelines"
+    } else {
+        pipelines
+    };
     format!(
         "listening on {endpoint}, UDP, not encrypted, {pipelines}; receive buffer of {} bytes; Ctrl-C stops",
         count(figures.receive_buffer as u64)
@@ -198,7 +241,9 @@ pub(crate) fn listening(endpoint: &str, pipelines: &str, figures: &Figures) -> S
 /// A server's line of a second.
 pub(crate) fn server_line(figures: &Figures, last: &Figures) -> String {
     let seconds = (figures.uptime_s - last.uptime_s).max(0.001);
-    let rate = |more: u64, before: u64| count((more.saturating_sub(before) as f64 / seconds).round() as u64);
+    let rate = |more: u64, before: u64| {
+        count((more.saturating_sub(before) as f64 / seconds).round() as u64)
+    };
     format!(
         "{} connections, {} messages/s in, {} echoed/s, update p99 {}, drops: {}",
         count(figures.connections as u64),
@@ -264,6 +309,9 @@ mod tests {
     #[test]
     fn kernel_drops_come_with_their_remedy() {
         let text = kernel_drops(1_234, 212_992);
-        assert!(text.contains("1,234") && text.contains("sysctl -w net.core.rmem_max"), "{text}");
+        assert!(
+            text.contains("1,234") && text.contains("sysctl -w net.core.rmem_max"),
+            "{text}"
+        );
     }
 }
