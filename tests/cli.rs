@@ -4,6 +4,12 @@
 //! show is that the parts fit together, not how fast they are.
 
 #![cfg(feature = "cli")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_types,
+    reason = "helpers of tests, and sockets that stand for other programs"
+)]
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::UdpSocket;

@@ -68,7 +68,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Verdict, Failure> {
 /// Both contestants, in the order of this round.
 fn both(setup: &Setup, number: u32, stop: &Stop) -> Result<(Round, Round), Failure> {
     let run = |contestant| setup.run(contestant, &mut Screen::none(), stop);
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let floor = run(Contestant::Floor)?;
         Ok((run(Contestant::Drumfire)?, floor))
     } else {

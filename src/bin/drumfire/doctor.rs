@@ -21,6 +21,8 @@ const SMALL_DATAGRAM: usize = 768;
 const STOCK: usize = 2 * 212_992;
 /// Sockets of the demo.
 const DEMO_SOCKETS: u64 = 1_032;
+/// Sockets of the largest load that is promised.
+const TEN_THOUSAND_SOCKETS: u64 = 10_032;
 /// A slot for a train of datagrams.
 const TRAIN: usize = 65_535;
 
@@ -217,10 +219,12 @@ fn descriptors() -> Finding {
     let remedy = || {
         Some("ulimit -Hn 65536 as root, or LimitNOFILE=65536 in the service; the soft limit is raised by itself".to_owned())
     };
-    let (grade, remedy) = match hard {
-        ..DEMO_SOCKETS => (Grade::Bad, remedy()),
-        ..10_032 => (Grade::Mind, remedy()),
-        _ => (Grade::Fine, None),
+    let (grade, remedy) = if hard < DEMO_SOCKETS {
+        (Grade::Bad, remedy())
+    } else if hard < TEN_THOUSAND_SOCKETS {
+        (Grade::Mind, remedy())
+    } else {
+        (Grade::Fine, None)
     };
     Finding {
         grade,

@@ -11,7 +11,7 @@ use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 use crate::args::LoadArgs;
 use crate::protocol::{ClientLine, Figures, Phase, Progress};
 use crate::say::Say;
-use crate::table::{count, drops, time};
+use crate::table::{count, drops, per_second, time};
 
 /// Rows of the live screen.
 const HEIGHT: u16 = 7;
@@ -34,7 +34,7 @@ impl Screen {
             Some(live) => Self::Live(Box::new(live)),
             None => Self::Lines(Lines {
                 say,
-                second: 0,
+                next: 1.0,
                 last: Progress::default(),
             }),
         }
@@ -62,7 +62,8 @@ impl Screen {
 /// A line a second.
 pub(crate) struct Lines {
     say: Say,
-    second: u64,
+    /// Seconds at which the next line is due.
+    next: f64,
     last: Progress,
 }
 
@@ -75,8 +76,8 @@ impl Lines {
                     count(*connected as u64)
                 ));
             }
-            ClientLine::Progress(progress) if progress.seconds as u64 > self.second => {
-                self.second = progress.seconds as u64;
+            ClientLine::Progress(progress) if progress.seconds >= self.next => {
+                self.next = progress.seconds.floor() + 1.0;
                 self.say
                     .line(&progress_line(progress, rate(progress, &self.last)));
                 self.last = *progress;
@@ -88,8 +89,8 @@ impl Lines {
 
 /// Echoes a second between two reports.
 fn rate(progress: &Progress, last: &Progress) -> u64 {
-    let seconds = (progress.seconds - last.seconds).max(0.001);
-    (progress.received.saturating_sub(last.received) as f64 / seconds).round() as u64
+    let more = progress.received.saturating_sub(last.received);
+    per_second(more, progress.seconds - last.seconds)
 }
 
 fn progress_line(progress: &Progress, rate: u64) -> String {

@@ -1,6 +1,7 @@
 //! Figures as text: the table, and the lines around it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::args::LoadArgs;
 use crate::bench::median;
@@ -240,10 +241,8 @@ pub(crate) fn listening(endpoint: &str, pipelines: &str, figures: &Figures) -> S
 
 /// A server's line of a second.
 pub(crate) fn server_line(figures: &Figures, last: &Figures) -> String {
-    let seconds = (figures.uptime_s - last.uptime_s).max(0.001);
-    let rate = |more: u64, before: u64| {
-        count((more.saturating_sub(before) as f64 / seconds).round() as u64)
-    };
+    let seconds = figures.uptime_s - last.uptime_s;
+    let rate = |more: u64, before: u64| count(per_second(more.saturating_sub(before), seconds));
     format!(
         "{} connections, {} messages/s in, {} echoed/s, update p99 {}, drops: {}",
         count(figures.connections as u64),
@@ -264,6 +263,13 @@ pub(crate) fn server_farewell(figures: &Figures) -> String {
         count(figures.packets.outgoing),
         drops(&figures.drops)
     )
+}
+
+/// How many that is a second.
+pub(crate) fn per_second(number: u64, seconds: f64) -> u64 {
+    let millis = Duration::from_secs_f64(seconds.max(0.001)).as_millis();
+    let rate = u128::from(number) * 1_000 / millis.max(1);
+    u64::try_from(rate).unwrap_or(u64::MAX)
 }
 
 /// A number with its thousands apart.
@@ -298,6 +304,12 @@ mod tests {
     fn thousands_stand_apart() {
         let texts = [0, 999, 1_000, 660_000, 1_234_567].map(count);
         assert_eq!(texts, ["0", "999", "1,000", "660,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_rate_of_no_time_is_no_division_by_zero() {
+        assert_eq!(per_second(30, 0.5), 60);
+        assert_eq!(per_second(1, 0.0), 1_000);
     }
 
     #[test]
