@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use drumfire::error::WaitOutcome;
-use drumfire::settings::{Pinning, Workers};
+use drumfire::settings::{InlineThreshold, Pinning, Workers};
 use drumfire::{ConnectionPort, NetworkDriver, NetworkEvent, NetworkSettings};
 
 use crate::args::ServeArgs;
@@ -25,6 +25,8 @@ use crate::{process, table};
 
 /// Connections it takes.
 const MAX_CONNECTIONS: usize = 65_536;
+/// Bytes copied at a time from a message to its echo: small, since it is zeroed for each message.
+const CHUNK: usize = 128;
 /// Longest sleep, so that signals and a parent are heard.
 const NAP: Duration = Duration::from_millis(20);
 const SECOND: Duration = Duration::from_secs(1);
@@ -80,6 +82,10 @@ fn settings(args: &ServeArgs) -> Result<NetworkSettings, Failure> {
             threads,
             pinning: Pinning::Yes,
         });
+        // One worker is this thread itself: waking another on the same core would gain nothing.
+        if threads == 1 {
+            builder = builder.inline_threshold(InlineThreshold::AlwaysInline);
+        }
     }
     if let Some(bytes) = args.receive_buffer {
         builder = builder.receive_buffer(bytes);
@@ -160,10 +166,10 @@ fn handle(port: &mut ConnectionPort<'_>, echo: bool, counts: &Counts) {
         let sent = sender
             .begin_send_with(pipeline, reader.length())
             .and_then(|mut message| {
-                let mut bytes = [0; 2_048];
+                let mut bytes = [0; CHUNK];
                 let mut left = reader.length();
                 while left > 0 {
-                    let part = bytes.get_mut(..left.min(2_048)).unwrap_or_default();
+                    let part = bytes.get_mut(..left.min(CHUNK)).unwrap_or_default();
                     reader.read_bytes(part);
                     message.write_bytes(part);
                     left -= part.len();

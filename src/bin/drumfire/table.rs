@@ -195,13 +195,20 @@ pub(crate) fn kernel_drops(lost: u64, granted: usize) -> String {
 /// One round of a benchmark.
 pub(crate) fn round_line(number: u32, pair: &Pair, outcome: &Outcome) -> String {
     format!(
-        "round {number}: drumfire {:.3} µs, floor {:.3} µs a message, ratio {:.3}; rtt p50 {}, p99 {}, {} lost",
+        "round {number}: drumfire {:.3} µs, floor {:.3} µs a message, ratio {:.3}; rtt p50 {}, p99 {}, {} lost{}",
         pair.server_cpu_us_per_message,
         pair.floor_cpu_us_per_message,
         pair.ratio_to_floor,
         time(outcome.rtt_us.p50),
         time(outcome.rtt_us.p99),
-        count(outcome.lost())
+        count(outcome.lost()),
+        match outcome.skipped {
+            0 => String::new(),
+            skipped => format!(
+                " ({} did not leave: the generator was late)",
+                count(skipped)
+            ),
+        }
     )
 }
 
