@@ -1,0 +1,8 @@
+//! Datagrams to a client, and what its application does.
+
+#![no_main]
+
+#[path = "../drive.rs"]
+mod drive;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| drive::datagram_client(data));

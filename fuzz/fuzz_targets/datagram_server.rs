@@ -1,0 +1,8 @@
+//! Datagrams to a server, and what its application does.
+
+#![no_main]
+
+#[path = "../drive.rs"]
+mod drive;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| drive::datagram_server(data));

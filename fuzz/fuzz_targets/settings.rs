@@ -1,0 +1,8 @@
+//! Any values for the settings, and a driver made of those that are accepted.
+
+#![no_main]
+
+#[path = "../drive.rs"]
+mod drive;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| drive::settings(data));

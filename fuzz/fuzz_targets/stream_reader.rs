@@ -1,0 +1,8 @@
+//! Any bytes, through any sequence of reads.
+
+#![no_main]
+
+#[path = "../drive.rs"]
+mod drive;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| drive::stream_reader(data));
