@@ -47,8 +47,11 @@ fn walk(root: &Path, folder: &PathBuf, ending: &str, found: &mut Vec<Source>) {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
+        if name == ".git" {
+            continue;
+        }
         if path.is_dir() {
-            if !matches!(name.as_str(), "target" | ".git" | "artifacts" | "coverage") {
+            if !matches!(name.as_str(), "target" | "artifacts" | "coverage") {
                 walk(root, &path, ending, found);
             }
         } else if name.ends_with(ending)
