@@ -35,9 +35,16 @@ use drumfire::{NetworkDriver, NetworkEndpoint, NetworkEvent, NetworkPipeline};
 pub fn datagram_server(data: &[u8]) {
     let network = InProcessNetwork::new();
     let mut driver = driver(&network);
-    driver.bind(NetworkEndpoint::loopback_ipv4(9_000)).expect("nobody else is on the network");
+    driver
+        .bind(NetworkEndpoint::loopback_ipv4(9_000))
+        .expect("nobody else is on the network");
     driver.listen().expect("it is bound");
-    let mut game = Game::new(&network, driver, NetworkEndpoint::loopback_ipv4(9_000), Role::Client);
+    let mut game = Game::new(
+        &network,
+        driver,
+        NetworkEndpoint::loopback_ipv4(9_000),
+        Role::Client,
+    );
     game.play(data);
 }
 
@@ -45,9 +52,18 @@ pub fn datagram_server(data: &[u8]) {
 pub fn datagram_client(data: &[u8]) {
     let network = InProcessNetwork::new();
     let mut driver = driver(&network);
-    driver.bind(NetworkEndpoint::loopback_ipv4(9_001)).expect("nobody else is on the network");
-    driver.connect(NetworkEndpoint::loopback_ipv4(1_001)).expect("the peer has an address");
-    let mut game = Game::new(&network, driver, NetworkEndpoint::loopback_ipv4(9_001), Role::Server);
+    driver
+        .bind(NetworkEndpoint::loopback_ipv4(9_001))
+        .expect("nobody else is on the network");
+    driver
+        .connect(NetworkEndpoint::loopback_ipv4(1_001))
+        .expect("the peer has an address");
+    let mut game = Game::new(
+        &network,
+        driver,
+        NetworkEndpoint::loopback_ipv4(9_001),
+        Role::Server,
+    );
     game.update();
     game.learn_token();
     game.play(data);
@@ -82,9 +98,25 @@ fn driver(network: &InProcessNetwork) -> NetworkDriver {
 }
 
 impl Game {
-    fn new(network: &InProcessNetwork, driver: NetworkDriver, local: NetworkEndpoint, role: Role) -> Self {
-        let socket = |port| network.socket(&NetworkEndpoint::loopback_ipv4(port)).expect("the port is free");
-        Self { driver, local, peer: socket(1_001), other: socket(1_002), role, token: None }
+    fn new(
+        network: &InProcessNetwork,
+        driver: NetworkDriver,
+        local: NetworkEndpoint,
+        role: Role,
+    ) -> Self {
+        let socket = |port| {
+            network
+                .socket(&NetworkEndpoint::loopback_ipv4(port))
+                .expect("the port is free")
+        };
+        Self {
+            driver,
+            local,
+            peer: socket(1_001),
+            other: socket(1_002),
+            role,
+            token: None,
+        }
     }
 
     fn play(&mut self, data: &[u8]) {
@@ -117,7 +149,9 @@ impl Game {
                 let mut packet = vec![b'U', b'T', b'P', 1, kind];
                 packet.extend_from_slice(&token);
                 if !payload.is_empty() {
-                    packet.extend_from_slice(&u16::try_from(payload.len()).unwrap_or(0).to_le_bytes());
+                    packet.extend_from_slice(
+                        &u16::try_from(payload.len()).unwrap_or(0).to_le_bytes(),
+                    );
                     packet.extend_from_slice(payload);
                 }
                 self.send(from_peer, &packet);
@@ -164,7 +198,9 @@ impl Game {
             if let &[4, ref token @ .., low, high] = packet.as_slice()
                 && token.len() == 8
             {
-                let [low, high] = u16::from_le_bytes([low, high]).wrapping_add(11).to_le_bytes();
+                let [low, high] = u16::from_le_bytes([low, high])
+                    .wrapping_add(11)
+                    .to_le_bytes();
                 let mut answer = vec![5];
                 answer.extend_from_slice(token);
                 answer.extend_from_slice(&[2, 0, low, high]);
@@ -206,7 +242,11 @@ impl Game {
 
 /// After an update everything has either been passed on or dropped for a reason.
 fn conserves(name: &str, flow: &Flow) {
-    assert_eq!(flow.entered, flow.passed + flow.drops.total(), "{name} does not conserve: {flow:?}");
+    assert_eq!(
+        flow.entered,
+        flow.passed + flow.drops.total(),
+        "{name} does not conserve: {flow:?}"
+    );
 }
 
 /// Any bytes, through any sequence of reads: every instruction byte picks one.
@@ -247,7 +287,10 @@ pub fn stream_reader(data: &[u8]) {
             30 => reader.seek_set(usize::from(byte >> 5) * 16),
             _ => _ = reader.read_bytes(&mut [0; 9]),
         }
-        assert!(reader.bytes_read() <= content.len(), "nothing is read beyond the end");
+        assert!(
+            reader.bytes_read() <= content.len(),
+            "nothing is read beyond the end"
+        );
         assert_eq!(reader.has_failed_reads(), reader.check().is_err());
     }
 }
@@ -265,13 +308,16 @@ pub fn settings(data: &[u8]) {
             // Threads of its own would be started for real.
             if settings.workers().workers == Workers::Global {
                 let network = InProcessNetwork::new();
-                if let Ok(mut driver) = NetworkDriver::with_interface(settings, network.interface()) {
+                if let Ok(mut driver) = NetworkDriver::with_interface(settings, network.interface())
+                {
                     driver.update();
                 }
             }
         }
         Err(error) => {
-            assert!(!error.field.is_empty() && !error.value.is_empty() && !error.allowed.is_empty());
+            assert!(
+                !error.field.is_empty() && !error.value.is_empty() && !error.allowed.is_empty()
+            );
         }
     }
 }
@@ -291,34 +337,65 @@ fn set(builder: NetworkSettingsBuilder, pick: u8, value: u64) -> NetworkSettings
         6 => builder.max_frame_time(time),
         7 => builder.fixed_frame_time(time),
         8 => builder.max_message_size(size),
-        9 => builder.path_mtu_discovery(if even { PathMtuDiscovery::On } else { PathMtuDiscovery::Off }),
+        9 => builder.path_mtu_discovery(if even {
+            PathMtuDiscovery::On
+        } else {
+            PathMtuDiscovery::Off
+        }),
         10 => builder.max_connections(size),
         11 => builder.max_connections_per_ip(size),
         12 => builder.half_open_max(size),
         13 => builder.half_open_lifetime(time),
         14 => builder.waiting_for_accept_max(size),
         15 => builder.waiting_for_accept_lifetime(time),
-        16 => builder.limit_loopback(if even { LoopbackLimits::Limited } else { LoopbackLimits::Exempt }),
+        16 => builder.limit_loopback(if even {
+            LoopbackLimits::Limited
+        } else {
+            LoopbackLimits::Exempt
+        }),
         17 => builder.max_tick_credit(time),
-        18 => builder.address_validation(if even { AddressValidation::On } else { AddressValidation::Off }),
-        19 => builder.legacy_validation(if even { LegacyValidation::Allowed } else { LegacyValidation::Refused }),
+        18 => builder.address_validation(if even {
+            AddressValidation::On
+        } else {
+            AddressValidation::Off
+        }),
+        19 => builder.legacy_validation(if even {
+            LegacyValidation::Allowed
+        } else {
+            LegacyValidation::Refused
+        }),
         20 => builder.dangerous_large_accept_payload(),
         21 => builder.send_bytes_per_connection(size),
         22 => builder.event_bytes_per_connection(size),
         23 => builder.max_memory_per_connection(size),
         24 => builder.max_memory_total(size),
-        25 => builder.unread_events(if even { UnreadEvents::Keep } else { UnreadEvents::Drop }),
+        25 => builder.unread_events(if even {
+            UnreadEvents::Keep
+        } else {
+            UnreadEvents::Drop
+        }),
         26 => builder.receive_buffer(size),
         27 => builder.send_buffer(size),
         28 => builder.sockets_per_port(size),
         29 => builder.send_offload(if even { Offload::Auto } else { Offload::Off }),
         30 => builder.dual_stack(if even { DualStack::On } else { DualStack::Off }),
-        31 => builder.reuse_address(if even { AddressReuse::Shared } else { AddressReuse::Exclusive }),
+        31 => builder.reuse_address(if even {
+            AddressReuse::Shared
+        } else {
+            AddressReuse::Exclusive
+        }),
         32 => builder.socket_retry_max(count),
-        33 => builder.workers(Workers::Own { threads: size, pinning: Pinning::No }),
+        33 => builder.workers(Workers::Own {
+            threads: size,
+            pinning: Pinning::No,
+        }),
         34 => builder.inline_threshold(InlineThreshold::Fixed(time)),
         35 => builder.slice_size(size),
-        36 => builder.slice_overlap(if even { SliceOverlap::On } else { SliceOverlap::Off }),
+        36 => builder.slice_overlap(if even {
+            SliceOverlap::On
+        } else {
+            SliceOverlap::Off
+        }),
         _ => builder.dangerous_random_seed(value),
     }
 }
@@ -348,6 +425,8 @@ impl<'a> Bytes<'a> {
     /// A number of up to eight bytes, little-endian, behind the count of its bytes.
     fn number(&mut self) -> u64 {
         let count = self.next_or_0() % 9;
-        (0..count).fold(0, |number, place| number | u64::from(self.next_or_0()) << (8 * u32::from(place)))
+        (0..count).fold(0, |number, place| {
+            number | u64::from(self.next_or_0()) << (8 * u32::from(place))
+        })
     }
 }

@@ -8,10 +8,20 @@ use std::path::Path;
 
 /// Runs `target` on every file of its corpus, and tells which one failed.
 fn replay(name: &str, target: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
-    let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(name);
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
-    assert!(files.len() >= 10, "{} holds {} files", folder.display(), files.len());
+    assert!(
+        files.len() >= 10,
+        "{} holds {} files",
+        folder.display(),
+        files.len()
+    );
     for file in files {
         let bytes = fs::read(&file).unwrap();
         let result = std::panic::catch_unwind(|| target(&bytes));

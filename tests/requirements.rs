@@ -379,6 +379,26 @@ fn what_later_steps_owe_is_told() {
     }
 }
 
+#[test]
+fn the_differences_from_unity_name_tests_that_exist() {
+    let repository = Repository::read();
+    let page = sources(&["docs"], "unity.md");
+    let named: Vec<String> = page.iter().flat_map(tests_of_differences).collect();
+    assert!(
+        named.len() > 10,
+        "docs/unity.md names {} tests",
+        named.len()
+    );
+    let unknown: Vec<&String> = named
+        .iter()
+        .filter(|name| !repository.tests.contains(*name))
+        .collect();
+    assert!(
+        unknown.is_empty(),
+        "docs/unity.md names tests that exist nowhere: {unknown:?}"
+    );
+}
+
 // ---- how it is judged ------------------------------------------------------------------------
 
 fn rows() -> impl Iterator<Item = &'static Row> {
@@ -496,6 +516,24 @@ fn tests_of(source: &Source) -> Vec<String> {
     names
 }
 
+/// The tests in the last column of the table of differences; rows without one have a dash.
+fn tests_of_differences(page: &Source) -> Vec<String> {
+    let (_, table) = page
+        .text
+        .split_once("<!-- differences begin -->")
+        .unwrap_or_default();
+    let (table, _) = table
+        .split_once("<!-- differences end -->")
+        .unwrap_or((table, ""));
+    let last_columns = table
+        .lines()
+        .filter_map(|line| line.trim_end_matches(['|', ' ']).rsplit('|').next());
+    last_columns
+        .flat_map(|column| column.split('`').skip(1).step_by(2))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// The ids in the sentences in front of a file's `compile_fail` documentation tests.
 fn markers_of(source: &Source) -> Vec<String> {
     let mut markers = Vec::new();
@@ -595,6 +633,15 @@ fn a_name_may_begin_with_several_ids() {
     assert!(names_id("c02_e16_a_close", "C2") && names_id("c02_e16_a_close", "E16"));
     assert!(!names_id("c02_e16_a_close", "A1") && !names_id("a_close_e16", "E16"));
     assert!(!names_id("r1_short", "R11"));
+}
+
+#[test]
+fn the_last_column_of_the_differences_is_read() {
+    let table = "`a0`\n<!-- differences begin -->\n| x | `y` | `a1_b`, `a2_c` |\n<!-- differences end -->\n| `a3` |\n";
+    assert_eq!(
+        tests_of_differences(&Source::new("docs/unity.md", table)),
+        ["a1_b", "a2_c"]
+    );
 }
 
 #[test]
