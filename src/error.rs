@@ -323,3 +323,109 @@ pub enum WaitOutcome {
         waited: Duration,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_codes_have_unitys_numbers() {
+        let numbers = [
+            (StatusCode::Success, 0),
+            (StatusCode::NetworkIdMismatch, -1),
+            (StatusCode::NetworkVersionMismatch, -2),
+            (StatusCode::NetworkStateMismatch, -3),
+            (StatusCode::NetworkPacketOverflow, -4),
+            (StatusCode::NetworkSendQueueFull, -5),
+            (StatusCode::NetworkDriverParallelForErr, -7),
+            (StatusCode::NetworkSendHandleInvalid, -8),
+            (StatusCode::NetworkReceiveQueueFull, -10),
+            (StatusCode::NetworkSocketError, -11),
+        ];
+        for (code, number) in numbers {
+            assert_eq!(code as i32, number, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn send_errors_map_to_unitys_status() {
+        let errors = [
+            (SendError::UnknownConnection { index: 9, slots: 4 }, -1),
+            (SendError::UnknownPipeline { id: 3, count: 2 }, -1),
+            (
+                SendError::StaleConnection {
+                    version: 1,
+                    current: 2,
+                },
+                -2,
+            ),
+            (
+                SendError::NotConnected {
+                    state: "connecting",
+                },
+                -3,
+            ),
+            (
+                SendError::PacketOverflow {
+                    needed: 2,
+                    capacity: 1,
+                },
+                -4,
+            ),
+            (
+                SendError::QueueFull {
+                    queued: 2,
+                    budget: 1,
+                },
+                -5,
+            ),
+        ];
+        for (error, number) in errors {
+            assert_eq!(error.status() as i32, number, "{error}");
+        }
+    }
+
+    #[test]
+    fn bind_errors_map_to_unitys_status() {
+        let local = NetworkEndpoint::Invalid;
+        assert_eq!(BindError::AlreadyBound { local }.status() as i32, -3);
+        assert_eq!(BindError::TooManyFiles.status() as i32, -11);
+    }
+
+    #[test]
+    fn system_errors_of_bind_find_their_variant() {
+        let sorted =
+            |kind: io::ErrorKind| BindError::from_io(NetworkEndpoint::Invalid, kind.into());
+        assert!(matches!(
+            sorted(io::ErrorKind::AddrInUse),
+            BindError::AddressInUse { .. }
+        ));
+        assert!(matches!(
+            sorted(io::ErrorKind::AddrNotAvailable),
+            BindError::AddressNotAvailable { .. }
+        ));
+        assert!(matches!(
+            sorted(io::ErrorKind::PermissionDenied),
+            BindError::PermissionDenied { .. }
+        ));
+        assert!(matches!(sorted(io::ErrorKind::Other), BindError::Io { .. }));
+    }
+
+    #[test]
+    fn disconnect_reasons_have_unitys_numbers_and_ours_from_64() {
+        let reasons = [
+            (DisconnectReason::Timeout, 1),
+            (DisconnectReason::MaxConnectionAttempts, 2),
+            (DisconnectReason::ClosedByRemote, 3),
+            (DisconnectReason::AuthenticationFailure, 6),
+            (DisconnectReason::ProtocolError, 7),
+            (DisconnectReason::HostNotFound, 9),
+            (DisconnectReason::Stalled, 64),
+            (DisconnectReason::InternalError, 65),
+            (DisconnectReason::InterfaceLost, 66),
+        ];
+        for (reason, number) in reasons {
+            assert_eq!(reason.code(), number, "{reason:?}");
+        }
+    }
+}

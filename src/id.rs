@@ -122,6 +122,19 @@ pub enum StageId {
     Simulator,
 }
 
+impl StageId {
+    /// Unity's name of the stage.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Null => "Null",
+            Self::UnreliableSequenced => "UnreliableSequenced",
+            Self::ReliableSequenced => "ReliableSequenced",
+            Self::Fragmentation => "Fragmentation",
+            Self::Simulator => "Simulator",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

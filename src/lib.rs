@@ -4,19 +4,33 @@
 //! do: receive, decrypt, process and send run as batched jobs over a rayon pool, events are
 //! double-buffered, and the game loop only schedules and completes.
 
-pub mod address;
-pub mod buffer;
-pub mod counters;
-mod driver;
 mod endpoint;
-pub mod error;
-pub mod id;
-pub mod interface;
 mod job;
+mod journal;
 mod link;
 mod random;
 mod sequence;
+
+pub mod address;
+pub mod buffer;
+pub mod counters;
+pub mod driver;
+pub mod error;
+pub mod id;
+pub mod interface;
 pub mod settings;
 pub mod stream;
 pub mod time;
 pub mod wire;
+
+pub use address::NetworkEndpoint;
+pub use buffer::desk::ConnectionState;
+pub use driver::{
+    Concurrent, ConnectionPort, DriverError, Events, JobHandle, NetworkDriver, NetworkEvent,
+    SendGuard, Sender,
+};
+pub use error::DisconnectReason;
+pub use id::{NetworkConnection, NetworkPipeline, StageId};
+pub use job::ThreadPool;
+pub use settings::NetworkSettings;
+pub use stream::{DataStreamReader, DataStreamWriter};

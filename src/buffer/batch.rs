@@ -21,6 +21,8 @@ struct Entry {
     len: usize,
     /// Size of each datagram of a coalesced train but the last; the whole length otherwise.
     segment: usize,
+    /// Whether the slot counts; false for what the interface dropped after it was read.
+    kept: bool,
     path: Path,
 }
 
@@ -54,7 +56,12 @@ impl ReceiveBatch {
 
     /// A batch without slots, to stand in for one that is in use elsewhere.
     pub(crate) fn empty() -> Self {
-        Self { slots: Vec::new(), stride: 64, capacity: 0, entries: Vec::new() }
+        Self {
+            slots: Vec::new(),
+            stride: 64,
+            capacity: 0,
+            entries: Vec::new(),
+        }
     }
 
     /// Bytes a slot holds.
@@ -79,12 +86,12 @@ impl ReceiveBatch {
         BATCH_SIZE - self.entries.len()
     }
 
-    /// Filled slots.
+    /// Filled slots, the discarded ones included.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether nothing was received.
+    /// Whether no slot was filled.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -106,7 +113,26 @@ impl ReceiveBatch {
         if self.entries.len() < BATCH_SIZE {
             let len = len.min(self.capacity);
             let segment = if segment == 0 { len } else { segment };
-            self.entries.push(Entry { len, segment, path });
+            self.entries.push(Entry {
+                len,
+                segment,
+                kept: true,
+                path,
+            });
+        }
+    }
+
+    /// Reports that the next free slot holds nothing of use: it is used up, and yields no datagram.
+    ///
+    /// For datagrams that are dropped after a system call has filled the slots behind them, too.
+    pub fn discard(&mut self) {
+        if self.entries.len() < BATCH_SIZE {
+            self.entries.push(Entry {
+                len: 0,
+                segment: 0,
+                kept: false,
+                path: Path::default(),
+            });
         }
     }
 
@@ -130,6 +156,7 @@ impl ReceiveBatch {
         self.slots
             .chunks_exact(self.stride)
             .zip(&self.entries)
+            .filter(|(_, entry)| entry.kept)
             .flat_map(|(slot, entry)| {
                 let train = slot.get(..entry.len).unwrap_or_default();
                 let (first, rest) = train.split_at(entry.segment.min(train.len()));
@@ -188,6 +215,19 @@ mod tests {
         let mut batch = ReceiveBatch::new(4);
         assert!(batch.push(path(1), b"12345"));
         assert_eq!(collect(&batch), [(1, b"1234".to_vec())]);
+    }
+
+    #[test]
+    fn a_discarded_slot_yields_nothing_and_moves_nobody() {
+        let mut batch = ReceiveBatch::new(4);
+        for (slot, byte) in batch.slots().take(3).zip(b"abc") {
+            slot[0] = *byte;
+        }
+        batch.commit(path(1), 1, 0);
+        batch.discard();
+        batch.commit(path(3), 1, 0);
+        assert_eq!(collect(&batch), [(1, b"a".to_vec()), (3, b"c".to_vec())]);
+        assert_eq!(batch.len(), 3);
     }
 
     #[test]

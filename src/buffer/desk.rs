@@ -93,6 +93,9 @@ pub(crate) struct Desk {
     pub(crate) marks: Marks,
     /// Lanes whose snapshot has changed since the last flip.
     pub(crate) changed: u64,
+    /// Front only: lanes used since the last trim, and lanes whose boxes hold memory.
+    recent: u64,
+    held: u64,
     /// Lanes whose connection the application has (accepted, or made itself).
     pub(crate) owned: u64,
 }
@@ -112,10 +115,47 @@ impl Desk {
         }
     }
 
+    /// Gives back the memory of lanes that were not used since the last call, on both desks.
+    ///
+    /// Costs nothing where nothing was used: memory follows traffic, time follows memory.
+    pub(crate) fn trim(front: &mut Self, back: &mut Self) {
+        for lane in lanes_of(front.held & !front.recent) {
+            for desk in [&mut *front, &mut *back] {
+                if let (Some(inbox), Some(outbox)) =
+                    (desk.inboxes.get_mut(lane), desk.outboxes.get_mut(lane))
+                {
+                    inbox.get_mut().release();
+                    outbox.get_mut().release();
+                }
+            }
+        }
+        front.held = std::mem::take(&mut front.recent);
+    }
+
+    /// Whether no lane was used between the last two calls of [`trim`](Self::trim).
+    pub(crate) fn is_resting(&self) -> bool {
+        self.held == 0
+    }
+
+    /// Drops what lies unread. Returns how many events that were.
+    pub(crate) fn forget_unread(&mut self) -> u64 {
+        let mut events = 0;
+        for lane in lanes_of(std::mem::take(&mut self.ready)) {
+            if let Some(inbox) = self.inboxes.get_mut(lane) {
+                let inbox = inbox.get_mut();
+                events += u64::try_from(inbox.len()).unwrap_or(0);
+                inbox.clear();
+            }
+        }
+        events
+    }
+
     /// Frees a lane for another connection: nothing of the former is left in it.
     pub(crate) fn free(&mut self, lane: usize) {
         let others = !(1 << lane);
-        if let (Some(inbox), Some(outbox)) = (self.inboxes.get_mut(lane), self.outboxes.get_mut(lane)) {
+        if let (Some(inbox), Some(outbox)) =
+            (self.inboxes.get_mut(lane), self.outboxes.get_mut(lane))
+        {
             inbox.get_mut().clear();
             outbox.get_mut().clear();
         }
@@ -142,6 +182,7 @@ impl Desk {
             std::mem::swap(&mut front.outboxes, &mut back.outboxes);
             std::mem::swap(front.marks.written.get_mut(), back.marks.written.get_mut());
         }
+        front.recent |= front.ready | back.written();
         back.owned |= front.owned;
         *back.marks.leaving.get_mut() |= *front.marks.leaving.get_mut();
         for lane in lanes_of(front.ready) {
@@ -157,6 +198,7 @@ impl Desk {
     pub(crate) fn flip_inboxes(front: &mut Self, back: &mut Self) {
         front.grow(back.lanes());
         front.ready &= !front.lanes_read();
+        front.recent |= back.ready;
         if back.ready != 0 {
             if front.ready == 0 && front.lanes() == back.lanes() {
                 std::mem::swap(&mut front.inboxes, &mut back.inboxes);
@@ -214,4 +256,74 @@ pub(crate) fn lanes_of(mut mask: u64) -> impl Iterator<Item = usize> {
             lane
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::inbox::EventKind;
+    use crate::buffer::outbox::RecordKind;
+
+    fn pair(lanes: usize) -> (Desk, Desk) {
+        let (mut front, mut back) = (Desk::default(), Desk::default());
+        front.grow(lanes);
+        back.grow(lanes);
+        (front, back)
+    }
+
+    fn receive(back: &mut Desk, lane: usize, payload: &[u8]) {
+        back.inboxes[lane]
+            .get_mut()
+            .push(EventKind::Data, 0, 0, payload);
+        back.ready |= 1 << lane;
+    }
+
+    fn read(front: &mut Desk, lane: usize) -> Vec<Vec<u8>> {
+        let inbox = front.inboxes[lane].get_mut();
+        std::iter::from_fn(|| inbox.pop().map(|event| event.payload.to_vec())).collect()
+    }
+
+    #[test]
+    fn what_was_left_unread_is_read_first_and_once() {
+        let (mut front, mut back) = pair(2);
+        receive(&mut back, 0, b"a");
+        receive(&mut back, 1, b"x");
+        Desk::flip_inboxes(&mut front, &mut back);
+        assert_eq!(read(&mut front, 1), [b"x".to_vec()]);
+        receive(&mut back, 0, b"b");
+        receive(&mut back, 1, b"y");
+        Desk::flip_inboxes(&mut front, &mut back);
+        assert_eq!(read(&mut front, 0), [b"a".to_vec(), b"b".to_vec()]);
+        assert_eq!(read(&mut front, 1), [b"y".to_vec()]);
+        Desk::flip_inboxes(&mut front, &mut back);
+        assert!(read(&mut front, 0).is_empty() && front.ready == 0);
+    }
+
+    #[test]
+    fn outboxes_change_sides_whole() {
+        let (mut front, mut back) = pair(2);
+        front.outboxes[1].get_mut().wish(RecordKind::Accepted);
+        front.marks.written(1);
+        Desk::flip_outboxes(&mut front, &mut back);
+        assert_eq!((front.written(), back.written()), (0, 0b10));
+        assert!(!back.outboxes[1].get_mut().is_empty() && front.outboxes[1].get_mut().is_empty());
+    }
+
+    #[test]
+    fn memory_goes_back_after_a_whole_period_without_use() {
+        let (mut front, mut back) = pair(1);
+        receive(&mut back, 0, &[7; 1000]);
+        Desk::flip_inboxes(&mut front, &mut back);
+        read(&mut front, 0);
+        Desk::flip_inboxes(&mut front, &mut back);
+        Desk::trim(&mut front, &mut back);
+        assert!(front.inboxes[0].get_mut().memory() > 0);
+        Desk::trim(&mut front, &mut back);
+        assert_eq!(front.inboxes[0].get_mut().memory(), 0);
+    }
+
+    #[test]
+    fn the_lanes_of_a_mask_are_ascending() {
+        assert_eq!(lanes_of(1 << 63 | 0b101).collect::<Vec<_>>(), [0, 2, 63]);
+    }
 }

@@ -43,9 +43,15 @@ pub(crate) struct Egress {
     detours: Vec<Path>,
     data: Vec<Outgoing>,
     controls: Vec<Outgoing>,
+    batch: u32,
 }
 
 impl Egress {
+    /// Number of the batch being collected: what a link sent in it leaves with what it adds.
+    pub(crate) fn batch(&self) -> u32 {
+        self.batch
+    }
+
     /// Sends a range of the lane's outbox, headers included, to the link's current path.
     pub(crate) fn message(&mut self, lane: u8, range: Range<usize>) {
         self.data
@@ -90,6 +96,21 @@ impl Egress {
         len
     }
 
+    /// Binds what `lane` has queued so far to `path`: its link goes elsewhere from here on.
+    pub(crate) fn pin(&mut self, lane: u8, path: Path) {
+        let detour = u32::try_from(self.detours.len()).unwrap_or(u32::MAX);
+        let mut pinned = false;
+        for outgoing in self.data.iter_mut().chain(&mut self.controls) {
+            if outgoing.lane == lane && outgoing.route == Route::Current {
+                outgoing.route = Route::Detour(detour);
+                pinned = true;
+            }
+        }
+        if pinned {
+            self.detours.push(path);
+        }
+    }
+
     fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
         let start = self.scratch.len();
         write(&mut self.scratch);
@@ -121,12 +142,20 @@ impl Egress {
         &self.detours
     }
 
-    /// Forgets everything; the memory stays.
+    /// Gives the memory back if there is nothing in it.
+    pub(crate) fn release(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    /// Forgets everything and begins the next batch; the memory stays.
     pub(crate) fn clear(&mut self) {
         self.scratch.clear();
         self.detours.clear();
         self.data.clear();
         self.controls.clear();
+        self.batch = self.batch.wrapping_add(1);
     }
 }
 

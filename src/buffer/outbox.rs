@@ -59,7 +59,12 @@ impl Outbox {
     /// Opens a message of up to `capacity` bytes: where to write it, and the right to queue it.
     ///
     /// Nothing is queued until [`Opened::commit`].
-    pub(crate) fn open(&mut self, pipeline: u8, rooms: Rooms, capacity: usize) -> (&mut [u8], Opened<'_>) {
+    pub(crate) fn open(
+        &mut self,
+        pipeline: u8,
+        rooms: Rooms,
+        capacity: usize,
+    ) -> (&mut [u8], Opened<'_>) {
         let start = HEADER + usize::from(rooms.head);
         let end = self.used + start + capacity + usize::from(rooms.tail);
         if self.bytes.len() < end {

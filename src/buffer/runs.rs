@@ -46,7 +46,7 @@ impl Runs {
     pub(crate) fn push(
         &mut self,
         lane: u8,
-        opens: bool,
+        kind: ArrivalKind,
         number: u64,
         path: &Path,
         datagram: &[u8],
@@ -54,7 +54,9 @@ impl Runs {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(datagram);
         self.arrivals.push(Arrival {
-            lane, kind, number,
+            lane,
+            kind,
+            number,
             path: *path,
             range: start..self.bytes.len(),
         });
@@ -67,7 +69,11 @@ impl Runs {
 
     /// Lanes needed to hold them all.
     pub(crate) fn lanes(&self) -> usize {
-        self.arrivals.iter().map(|arrival| usize::from(arrival.lane) + 1).max().unwrap_or(0)
+        self.arrivals
+            .iter()
+            .map(|arrival| usize::from(arrival.lane) + 1)
+            .max()
+            .unwrap_or(0)
     }
 
     /// Whether there are none.
@@ -92,6 +98,13 @@ impl Runs {
     /// The datagrams and their bytes, apart: open in place, then read.
     pub(crate) fn parts(&mut self) -> (&[Arrival], &mut [u8]) {
         (&self.arrivals, &mut self.bytes)
+    }
+
+    /// Gives the memory back if there is nothing in it.
+    pub(crate) fn release(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
     }
 
     /// Forgets the datagrams; the memory stays.

@@ -9,8 +9,8 @@ use crate::time::{Now, Timestamp};
 #[derive(Debug)]
 pub(crate) struct Clock {
     started: Instant,
-    fixed: Duration,
-    largest: Duration,
+    fixed: Option<Duration>,
+    largest: Option<Duration>,
     credit: Duration,
     now: Now,
 }
@@ -25,7 +25,10 @@ impl Clock {
             fixed: connection.fixed_frame_time,
             largest: connection.max_frame_time,
             credit: settings.limits().max_tick_credit,
-            now: Now { at: start, observed: start },
+            now: Now {
+                at: start,
+                observed: start,
+            },
         }
     }
 
@@ -36,14 +39,14 @@ impl Clock {
 
     /// The time of a new update.
     pub(crate) fn tick(&mut self) -> Now {
-        let mut step = self.peek().since(self.now.at);
-        if !self.largest.is_zero() {
-            step = step.min(self.largest);
-        }
-        if !self.fixed.is_zero() {
-            step = self.fixed;
-        }
-        self.now = Now { at: self.now.at + step, observed: self.now.observed + step.min(self.credit) };
+        let passed = self.peek().since(self.now.at);
+        let step = self
+            .fixed
+            .unwrap_or_else(|| passed.min(self.largest.unwrap_or(Duration::MAX)));
+        self.now = Now {
+            at: self.now.at + step,
+            observed: self.now.observed + step.min(self.credit),
+        };
         self.now
     }
 
@@ -54,12 +57,15 @@ impl Clock {
 
     /// Whether time advances by a fixed step an update, whatever the real one does.
     pub(crate) fn is_virtual(&self) -> bool {
-        !self.fixed.is_zero()
+        self.fixed.is_some()
     }
 }
 
 /// The one clock of the library, but for the stage timer.
-#[expect(clippy::disallowed_methods, reason = "the driver is the floor that reads the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the driver is the floor that reads the clock"
+)]
 fn read() -> Instant {
     Instant::now()
 }

@@ -47,7 +47,10 @@ impl Concurrent<'_> {
     }
 
     /// The next event of one connection. None for handles that name none.
-    pub fn pop_event_for_connection(&mut self, connection: NetworkConnection) -> Option<NetworkEvent<'_>> {
+    pub fn pop_event_for_connection(
+        &mut self,
+        connection: NetworkConnection,
+    ) -> Option<NetworkEvent<'_>> {
         self.office.pop_event_for_connection(connection)
     }
 
@@ -95,7 +98,10 @@ impl Concurrent<'_> {
 
     /// Calls `job` for every connection, on the driver's pool where there is enough to do: below
     /// about 150 µs of work, as measured in earlier calls, on the calling thread alone.
-    #[expect(clippy::disallowed_methods, reason = "the driver is the floor that reads the clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the driver is the floor that reads the clock"
+    )]
     pub fn for_each(&mut self, job: impl Fn(ConnectionPort<'_>) + Send + Sync) {
         let ports = u64::try_from(self.office.connections().count()).unwrap_or(u64::MAX);
         let started = Instant::now();

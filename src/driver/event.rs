@@ -35,11 +35,16 @@ pub enum NetworkEvent<'a> {
 impl<'a> NetworkEvent<'a> {
     pub(crate) fn from_raw(raw: &RawEvent<'a>) -> Self {
         match raw.kind {
-            EventKind::Data => {
-                Self::Data { pipeline: NetworkPipeline(raw.pipeline), reader: DataStreamReader::new(raw.payload) }
-            }
-            EventKind::Connect => Self::Connect { payload: raw.payload },
-            EventKind::Disconnect => Self::Disconnect { reason: DisconnectReason::from_code(raw.reason) },
+            EventKind::Data => Self::Data {
+                pipeline: NetworkPipeline(raw.pipeline),
+                reader: DataStreamReader::new(raw.payload),
+            },
+            EventKind::Connect => Self::Connect {
+                payload: raw.payload,
+            },
+            EventKind::Disconnect => Self::Disconnect {
+                reason: DisconnectReason::from_code(raw.reason),
+            },
         }
     }
 }

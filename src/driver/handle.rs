@@ -36,13 +36,18 @@ pub struct JobHandle<'d, T = ()> {
 
 impl<T> std::fmt::Debug for JobHandle<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("JobHandle").field("completed", &self.is_completed()).finish_non_exhaustive()
+        f.debug_struct("JobHandle")
+            .field("completed", &self.is_completed())
+            .finish_non_exhaustive()
     }
 }
 
 impl<'d> JobHandle<'d> {
     pub(crate) fn new(driver: &'d mut NetworkDriver) -> Self {
-        Self { driver, outcome: Outcome::Ready(()) }
+        Self {
+            driver,
+            outcome: Outcome::Ready(()),
+        }
     }
 }
 
@@ -67,9 +72,10 @@ impl<T> JobHandle<'_, T> {
         self.driver.complete();
         match self.outcome {
             Outcome::Ready(value) => Ok(value),
-            Outcome::Chained(slot) => {
-                slot.lock().take().unwrap_or_else(|| Err(Box::new("a chained job was dropped before it ran")))
-            }
+            Outcome::Chained(slot) => slot
+                .lock()
+                .take()
+                .unwrap_or_else(|| Err(Box::new("a chained job was dropped before it ran"))),
         }
     }
 
@@ -126,13 +132,18 @@ impl<'d, T: Send + 'static> JobHandle<'d, T> {
         driver.chain(move |concurrent| {
             let input = match outcome {
                 Outcome::Ready(value) => Ok(value),
-                Outcome::Chained(slot) => {
-                    slot.lock().take().unwrap_or_else(|| Err(Box::new("the job before was dropped before it ran")))
-                }
+                Outcome::Chained(slot) => slot
+                    .lock()
+                    .take()
+                    .unwrap_or_else(|| Err(Box::new("the job before was dropped before it ran"))),
             };
-            let output = input.and_then(|input| catch_unwind(AssertUnwindSafe(|| job(input, concurrent))));
+            let output =
+                input.and_then(|input| catch_unwind(AssertUnwindSafe(|| job(input, concurrent))));
             *result.lock() = Some(output);
         });
-        JobHandle { driver, outcome: Outcome::Chained(slot) }
+        JobHandle {
+            driver,
+            outcome: Outcome::Chained(slot),
+        }
     }
 }

@@ -19,26 +19,25 @@ mod update;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use concurrent::Concurrent;
 pub use event::NetworkEvent;
 pub use handle::JobHandle;
 pub use port::{ConnectionPort, Events, Sender};
 pub use send::SendGuard;
-pub use statistics::{DriverStatistics, ConnectionStatistics};
+pub use statistics::{ConnectionStatistics, DriverStatistics};
 
 use crate::address::NetworkEndpoint;
 use crate::buffer::desk::ConnectionState;
 use crate::error::{BindError, ListenError, PipelineError, SendError, WaitOutcome};
 use crate::id::{NetworkConnection, NetworkPipeline, StageId};
-use crate::interface::NetworkInterface;
-use crate::interface::udp::UdpInterface;
-use crate::job::{Back, Crew, Plan, Pool, PoolError, Threshold};
+use crate::interface::{NetworkInterface, UdpInterface};
+use crate::job::{Back, Crew, Pool, PoolError, Threshold};
 use crate::settings::NetworkSettings;
+use crate::time::Timestamp;
 use clock::Clock;
 use connect::Lookup;
-use office::{Office, Shape};
+use office::Office;
 
 /// Sends and receives messages over many connections, in batched jobs.
 ///
@@ -129,9 +128,10 @@ pub struct NetworkDriver {
     closing: VecDeque<u32>,
     /// Host names being resolved.
     lookups: Vec<Lookup>,
-    /// Connections made, ever.
-    connections_made: usize,
     port_cost: u64,
+    /// The shard that was trimmed last, and when the next is due.
+    trimmed: usize,
+    next_trim: Timestamp,
     bound: bool,
     listening: bool,
 }
@@ -159,7 +159,10 @@ impl NetworkDriver {
     ///
     /// # Errors
     /// If its own worker threads could not be started.
-    pub fn with_interface(settings: NetworkSettings, interface: impl NetworkInterface) -> Result<Self, DriverError> {
+    pub fn with_interface(
+        settings: NetworkSettings,
+        interface: impl NetworkInterface,
+    ) -> Result<Self, DriverError> {
         let pool = Pool::new(settings.workers().workers)?;
         Ok(Self::build(settings, Box::new(interface), pool))
     }
@@ -185,10 +188,17 @@ impl NetworkDriver {
     pub fn bind(&mut self, endpoint: NetworkEndpoint) -> Result<(), BindError> {
         self.complete();
         if self.bound {
-            return Err(BindError::AlreadyBound { local: self.local_endpoint() });
+            return Err(BindError::AlreadyBound {
+                local: self.local_endpoint(),
+            });
         }
-        self.with_site(|site| site.interface.bind(&endpoint)).unwrap_or(Err(BindError::UnsupportedFamily { endpoint }))?;
+        self.with_site(|site| site.interface.bind(&endpoint))
+            .unwrap_or(Err(BindError::UnsupportedFamily { endpoint }))?;
         self.bound = true;
+        let local = self.local_endpoint();
+        if let Some(back) = &mut self.home {
+            back.core.endpoint.bound(local);
+        }
         Ok(())
     }
 
@@ -222,7 +232,8 @@ impl NetworkDriver {
     /// The local endpoint, with its real port; invalid while unbound. Completes an update in flight.
     pub fn local_endpoint(&mut self) -> NetworkEndpoint {
         self.complete();
-        self.with_site(|site| site.interface.local_endpoint()).unwrap_or_default()
+        self.with_site(|site| site.interface.local_endpoint())
+            .unwrap_or_default()
     }
 
     /// Creates a pipeline. Both peers create the same ones in the same order. Completes an update in
@@ -230,16 +241,31 @@ impl NetworkDriver {
     ///
     /// # Errors
     /// After the first connection, for more than 255, and for stages that are not available.
-    pub fn create_pipeline(&mut self, stages: &[StageId]) -> Result<NetworkPipeline, PipelineError> {
+    pub fn create_pipeline(
+        &mut self,
+        stages: &[StageId],
+    ) -> Result<NetworkPipeline, PipelineError> {
         self.complete();
-        if self.connections_made > 0 || self.home.as_ref().is_some_and(|back| back.core.endpoint.slots() > 0) {
-            let connections = self.home.as_ref().map_or(0, |back| back.core.endpoint.slots());
-            return Err(PipelineError::AfterConnect { connections: connections.max(self.connections_made) });
+        let slots = self
+            .home
+            .as_ref()
+            .map_or(0, |back| back.core.endpoint.slots());
+        if slots > 0 {
+            return Err(PipelineError::AfterConnect {
+                connections: usize::try_from(slots).unwrap_or(usize::MAX),
+            });
         }
         if let Some(stage) = stages.iter().find(|stage| **stage != StageId::Null) {
-            return Err(PipelineError::UnknownStage { stage: stage.name() });
+            return Err(PipelineError::UnknownStage {
+                stage: stage.name(),
+            });
         }
-        let id = self.front.shape.pipelines.checked_add(1).ok_or(PipelineError::TooMany)?;
+        let id = self
+            .front
+            .shape
+            .pipelines
+            .checked_add(1)
+            .ok_or(PipelineError::TooMany)?;
         self.front.shape.pipelines = id;
         self.with_site(|site| site.rules.pipelines = id);
         Ok(NetworkPipeline(id))
@@ -263,7 +289,10 @@ impl NetworkDriver {
     }
 
     /// The next event of one connection. None for handles that name none.
-    pub fn pop_event_for_connection(&mut self, connection: NetworkConnection) -> Option<NetworkEvent<'_>> {
+    pub fn pop_event_for_connection(
+        &mut self,
+        connection: NetworkConnection,
+    ) -> Option<NetworkEvent<'_>> {
         self.front.pop_event_for_connection(connection)
     }
 
@@ -315,7 +344,10 @@ impl NetworkDriver {
 
     /// Where the peer is now; invalid for handles that name none.
     pub fn remote_endpoint(&self, connection: NetworkConnection) -> NetworkEndpoint {
-        self.front.snapshot(connection).map(|snapshot| snapshot.remote).unwrap_or_default()
+        self.front
+            .snapshot(connection)
+            .map(|snapshot| snapshot.remote)
+            .unwrap_or_default()
     }
 
     /// Largest packet to this peer in bytes, transport headers included (Unity:
@@ -324,7 +356,9 @@ impl NetworkDriver {
     /// # Errors
     /// As [`begin_send`](Self::begin_send) for handles that name none.
     pub fn max_message_size(&self, connection: NetworkConnection) -> Result<usize, SendError> {
-        self.front.snapshot(connection).map(|snapshot| usize::from(snapshot.path_mtu))
+        self.front
+            .snapshot(connection)
+            .map(|snapshot| usize::from(snapshot.path_mtu))
     }
 
     /// Largest message of `pipeline` to this peer in bytes: exactly the capacity that
@@ -332,8 +366,14 @@ impl NetworkDriver {
     ///
     /// # Errors
     /// As [`begin_send`](Self::begin_send).
-    pub fn max_payload(&mut self, pipeline: NetworkPipeline, connection: NetworkConnection) -> Result<usize, SendError> {
-        self.front.begin_send(pipeline, connection, 0).map(|guard| guard.capacity())
+    pub fn max_payload(
+        &mut self,
+        pipeline: NetworkPipeline,
+        connection: NetworkConnection,
+    ) -> Result<usize, SendError> {
+        self.front
+            .begin_send(pipeline, connection, 0)
+            .map(|guard| guard.capacity())
     }
 
     /// Bytes of headers in front of a message of `pipeline`, IP and UDP left out.
@@ -343,7 +383,11 @@ impl NetworkDriver {
 
     /// All connections at once, for parallel jobs.
     pub fn to_concurrent(&mut self) -> Concurrent<'_> {
-        Concurrent { office: &mut self.front, pool: &self.pool, port_cost: &mut self.port_cost }
+        Concurrent {
+            office: &mut self.front,
+            pool: &self.pool,
+            port_cost: &mut self.port_cost,
+        }
     }
 
     /// Counters and facts as of the last completed update.
@@ -355,7 +399,9 @@ impl NetworkDriver {
     pub fn connection_statistics(&self, connection: NetworkConnection) -> ConnectionStatistics {
         self.front
             .snapshot(connection)
-            .map(|snapshot| ConnectionStatistics { traffic: snapshot.traffic })
+            .map(|snapshot| ConnectionStatistics {
+                traffic: snapshot.traffic,
+            })
             .unwrap_or_default()
     }
 
@@ -375,8 +421,9 @@ impl NetworkDriver {
             statistics: DriverStatistics::default(),
             closing: VecDeque::new(),
             lookups: Vec::new(),
-            connections_made: 0,
             port_cost: 100,
+            trimmed: 0,
+            next_trim: Timestamp::ZERO,
             bound: false,
             listening: false,
             settings,

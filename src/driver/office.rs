@@ -40,27 +40,40 @@ pub(crate) struct Office {
 
 impl Office {
     pub(crate) fn new(shape: Shape) -> Self {
-        Self { desks: Vec::new(), incoming: VecDeque::new(), shape, cursor: 0 }
+        Self {
+            desks: Vec::new(),
+            incoming: VecDeque::new(),
+            shape,
+            cursor: 0,
+        }
     }
 
     /// The snapshot of a connection, if the handle is of this driver and not outdated.
     pub(crate) fn snapshot(&self, connection: NetworkConnection) -> Result<&Snapshot, SendError> {
-        let snapshot = self.desks.get(connection.shard()).and_then(|desk| desk.snapshots.get(connection.lane()));
+        let snapshot = self
+            .desks
+            .get(connection.shard())
+            .and_then(|desk| desk.snapshots.get(connection.lane()));
         match snapshot {
             Some(snapshot) if snapshot.version == connection.version() => Ok(snapshot),
-            Some(snapshot) if snapshot.version != 0 => {
-                Err(SendError::StaleConnection { version: connection.version(), current: snapshot.version })
-            }
+            Some(snapshot) if snapshot.version != 0 => Err(SendError::StaleConnection {
+                version: connection.version(),
+                current: snapshot.version,
+            }),
             _ => Err(SendError::UnknownConnection {
                 index: connection.index(),
-                slots: u32::try_from(self.desks.iter().map(Desk::lanes).sum::<usize>()).unwrap_or(u32::MAX),
+                slots: u32::try_from(self.desks.iter().map(Desk::lanes).sum::<usize>())
+                    .unwrap_or(u32::MAX),
             }),
         }
     }
 
     /// State of a connection; disconnected for handles that name none.
     pub(crate) fn state(&self, connection: NetworkConnection) -> ConnectionState {
-        let left = self.desks.get(connection.shard()).is_none_or(|desk| desk.marks.is_leaving(connection.lane()));
+        let left = self
+            .desks
+            .get(connection.shard())
+            .is_none_or(|desk| desk.marks.is_leaving(connection.lane()));
         match self.snapshot(connection) {
             Ok(snapshot) if !left => snapshot.state,
             _ => ConnectionState::Disconnected,
@@ -71,13 +84,20 @@ impl Office {
     ///
     /// One that has closed meanwhile is passed over.
     pub(crate) fn accept(&mut self) -> Option<(NetworkConnection, Vec<u8>)> {
-        while let Some(Incoming { connection, payload }) = self.incoming.pop_front() {
+        while let Some(Incoming {
+            connection,
+            payload,
+        }) = self.incoming.pop_front()
+        {
             if self.state(connection) == ConnectionState::Disconnected {
                 continue;
             }
             let desk = self.desks.get_mut(connection.shard())?;
             desk.owned |= 1 << connection.lane();
-            desk.outboxes.get_mut(connection.lane())?.get_mut().wish(RecordKind::Accepted);
+            desk.outboxes
+                .get_mut(connection.lane())?
+                .get_mut()
+                .wish(RecordKind::Accepted);
             desk.marks.written(connection.lane());
             return Some((connection, payload));
         }
@@ -89,7 +109,9 @@ impl Office {
         if self.state(connection) == ConnectionState::Disconnected {
             return;
         }
-        let Some(desk) = self.desks.get_mut(connection.shard()) else { return };
+        let Some(desk) = self.desks.get_mut(connection.shard()) else {
+            return;
+        };
         if let Some(outbox) = desk.outboxes.get_mut(connection.lane()) {
             outbox.get_mut().wish(RecordKind::Disconnect);
             desk.marks.leaving(connection.lane());
@@ -103,7 +125,10 @@ impl Office {
         let version = desk.snapshots.get(lane)?.version;
         let index = u32::try_from(shard * LANES_PER_SHARD + lane).unwrap_or(u32::MAX);
         let raw = desk.inboxes.get_mut(lane)?.get_mut().pop()?;
-        Some((NetworkConnection::new(index, version), NetworkEvent::from_raw(&raw)))
+        Some((
+            NetworkConnection::new(index, version),
+            NetworkEvent::from_raw(&raw),
+        ))
     }
 
     /// The next lane with an unread event, from where the last search ended.
@@ -113,7 +138,11 @@ impl Office {
             let shard = (self.cursor + step) % shards;
             let desk = self.desks.get_mut(shard)?;
             for lane in lanes_of(desk.ready & desk.owned) {
-                if desk.inboxes.get_mut(lane).is_some_and(|inbox| !inbox.get_mut().is_empty()) {
+                if desk
+                    .inboxes
+                    .get_mut(lane)
+                    .is_some_and(|inbox| !inbox.get_mut().is_empty())
+                {
                     self.cursor = shard;
                     return Some((shard, lane));
                 }
@@ -125,7 +154,10 @@ impl Office {
     }
 
     /// The next event of one connection.
-    pub(crate) fn pop_event_for_connection(&mut self, connection: NetworkConnection) -> Option<NetworkEvent<'_>> {
+    pub(crate) fn pop_event_for_connection(
+        &mut self,
+        connection: NetworkConnection,
+    ) -> Option<NetworkEvent<'_>> {
         self.snapshot(connection).ok()?;
         let desk = self.desks.get_mut(connection.shard())?;
         if desk.owned & (1 << connection.lane()) == 0 {
@@ -140,7 +172,10 @@ impl Office {
         if self.snapshot(connection).is_err() {
             return 0;
         }
-        let inbox = self.desks.get_mut(connection.shard()).and_then(|desk| desk.inboxes.get_mut(connection.lane()));
+        let inbox = self
+            .desks
+            .get_mut(connection.shard())
+            .and_then(|desk| desk.inboxes.get_mut(connection.lane()));
         inbox.map_or(0, |inbox| inbox.get_mut().len())
     }
 
@@ -158,14 +193,26 @@ impl Office {
         let (outbox, marks) = desks
             .get_mut(connection.shard())
             .and_then(|desk| Some((desk.outboxes.get_mut(lane)?.get_mut(), &desk.marks)))
-            .ok_or(SendError::NotConnected { state: "disconnected" })?;
-        Sending { snapshot: &snapshot, state, shape, marks, lane }.begin(outbox, pipeline, required)
+            .ok_or(SendError::NotConnected {
+                state: "disconnected",
+            })?;
+        Sending {
+            snapshot: &snapshot,
+            state,
+            shape,
+            marks,
+            lane,
+        }
+        .begin(outbox, pipeline, required)
     }
 
     /// Every connection the application has, in slot order, with its events and its outbox.
     pub(crate) fn ports(&mut self) -> impl Iterator<Item = ConnectionPort<'_>> {
         let shape = &self.shape;
-        self.desks.iter_mut().enumerate().flat_map(move |(shard, desk)| ports_of(shard, desk, shape))
+        self.desks
+            .iter_mut()
+            .enumerate()
+            .flat_map(move |(shard, desk)| ports_of(shard, desk, shape))
     }
 
     /// Handles of every connection the application has, in slot order.
@@ -186,7 +233,11 @@ impl Office {
             .filter_map(|desk| (desk.written() != 0).then_some(desk))
             .map(|desk| {
                 lanes_of(desk.written())
-                    .filter_map(|lane| desk.outboxes.get_mut(lane).map(|outbox| outbox.get_mut().messages()))
+                    .filter_map(|lane| {
+                        desk.outboxes
+                            .get_mut(lane)
+                            .map(|outbox| outbox.get_mut().messages())
+                    })
                     .sum::<usize>()
             })
             .sum()
@@ -199,22 +250,38 @@ pub(crate) fn ports_of<'a>(
     desk: &'a mut Desk,
     shape: &'a Shape,
 ) -> impl Iterator<Item = ConnectionPort<'a>> {
-    let Desk { inboxes, outboxes, snapshots, marks, owned, .. } = desk;
+    let Desk {
+        inboxes,
+        outboxes,
+        snapshots,
+        marks,
+        owned,
+        ..
+    } = desk;
     let (owned, marks) = (*owned, &*marks);
-    inboxes.iter_mut().zip(outboxes).zip(&*snapshots).enumerate().filter_map(move |(lane, ((inbox, outbox), snapshot))| {
-        if owned & (1 << lane) == 0 {
-            return None;
-        }
-        let index = u32::try_from(shard * LANES_PER_SHARD + lane).ok()?;
-        Some(ConnectionPort {
-            connection: NetworkConnection::new(index, snapshot.version),
-            inbox: Held::Owned(Mutex::get_mut(inbox)),
-            outbox: Held::Owned(Mutex::get_mut(outbox)),
-            snapshot,
-            state: if marks.is_leaving(lane) { ConnectionState::Disconnected } else { snapshot.state },
-            shape,
-            marks,
-            lane,
+    inboxes
+        .iter_mut()
+        .zip(outboxes)
+        .zip(&*snapshots)
+        .enumerate()
+        .filter_map(move |(lane, ((inbox, outbox), snapshot))| {
+            if owned & (1 << lane) == 0 {
+                return None;
+            }
+            let index = u32::try_from(shard * LANES_PER_SHARD + lane).ok()?;
+            Some(ConnectionPort {
+                connection: NetworkConnection::new(index, snapshot.version),
+                inbox: Held::Owned(Mutex::get_mut(inbox)),
+                outbox: Held::Owned(Mutex::get_mut(outbox)),
+                snapshot,
+                state: if marks.is_leaving(lane) {
+                    ConnectionState::Disconnected
+                } else {
+                    snapshot.state
+                },
+                shape,
+                marks,
+                lane,
+            })
         })
-    })
 }

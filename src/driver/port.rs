@@ -94,7 +94,11 @@ impl ConnectionPort<'_> {
     ///
     /// # Errors
     /// Typed reasons; nothing is taken.
-    pub fn begin_send_with(&mut self, pipeline: NetworkPipeline, required: usize) -> Result<SendGuard<'_>, SendError> {
+    pub fn begin_send_with(
+        &mut self,
+        pipeline: NetworkPipeline,
+        required: usize,
+    ) -> Result<SendGuard<'_>, SendError> {
         self.split().1.into_send(pipeline, required)
     }
 
@@ -117,7 +121,12 @@ impl ConnectionPort<'_> {
             marks: self.marks,
             lane: self.lane,
         };
-        (Events { inbox: &mut self.inbox }, sender)
+        (
+            Events {
+                inbox: &mut self.inbox,
+            },
+            sender,
+        )
     }
 }
 
@@ -168,7 +177,11 @@ impl<'a> Sender<'a> {
     ///
     /// # Errors
     /// Typed reasons; nothing is taken.
-    pub fn begin_send_with(&mut self, pipeline: NetworkPipeline, required: usize) -> Result<SendGuard<'_>, SendError> {
+    pub fn begin_send_with(
+        &mut self,
+        pipeline: NetworkPipeline,
+        required: usize,
+    ) -> Result<SendGuard<'_>, SendError> {
         let sending = Sending {
             snapshot: self.snapshot,
             state: self.state,
@@ -179,7 +192,11 @@ impl<'a> Sender<'a> {
         sending.begin(self.outbox, pipeline, required)
     }
 
-    fn into_send(self, pipeline: NetworkPipeline, required: usize) -> Result<SendGuard<'a>, SendError> {
+    fn into_send(
+        self,
+        pipeline: NetworkPipeline,
+        required: usize,
+    ) -> Result<SendGuard<'a>, SendError> {
         let sending = Sending {
             snapshot: self.snapshot,
             state: self.state,

@@ -32,7 +32,10 @@ impl SendGuard<'_> {
     pub fn end_send(self) -> Result<usize, SendError> {
         let len = self.writer.length();
         if self.writer.has_failed_writes() {
-            return Err(SendError::PacketOverflow { needed: len.saturating_add(1), capacity: self.writer.capacity() });
+            return Err(SendError::PacketOverflow {
+                needed: len.saturating_add(1),
+                capacity: self.writer.capacity(),
+            });
         }
         self.opened.commit(len);
         self.marks.written(self.lane);
@@ -76,23 +79,51 @@ impl<'a> Sending<'_, 'a> {
     ) -> Result<SendGuard<'a>, SendError> {
         match self.state {
             ConnectionState::Connected => {}
-            ConnectionState::Connecting => return Err(SendError::NotConnected { state: "connecting" }),
-            ConnectionState::Disconnected => return Err(SendError::NotConnected { state: "disconnected" }),
+            ConnectionState::Connecting => {
+                return Err(SendError::NotConnected {
+                    state: "connecting",
+                });
+            }
+            ConnectionState::Disconnected => {
+                return Err(SendError::NotConnected {
+                    state: "disconnected",
+                });
+            }
         }
         if pipeline.0 > self.shape.pipelines {
-            return Err(SendError::UnknownPipeline { id: pipeline.0, count: self.shape.pipelines });
+            return Err(SendError::UnknownPipeline {
+                id: pipeline.0,
+                count: self.shape.pipelines,
+            });
         }
         let most = max_payload(self.snapshot, self.shape);
         if required > most {
-            return Err(SendError::PacketOverflow { needed: required, capacity: most });
+            return Err(SendError::PacketOverflow {
+                needed: required,
+                capacity: most,
+            });
         }
-        let capacity = self.allowed(outbox, if required == 0 { most } else { required }, required)?;
+        let capacity = self.allowed(
+            outbox,
+            if required == 0 { most } else { required },
+            required,
+        )?;
         let (bytes, opened) = outbox.open(pipeline.0, self.shape.rooms, capacity);
-        Ok(SendGuard { writer: DataStreamWriter::new(bytes), opened, marks: self.marks, lane: self.lane })
+        Ok(SendGuard {
+            writer: DataStreamWriter::new(bytes),
+            opened,
+            marks: self.marks,
+            lane: self.lane,
+        })
     }
 
     /// The capacity within the byte budget, and within what an unproven address may be sent (R20).
-    fn allowed(&self, outbox: &Outbox, capacity: usize, required: usize) -> Result<usize, SendError> {
+    fn allowed(
+        &self,
+        outbox: &Outbox,
+        capacity: usize,
+        required: usize,
+    ) -> Result<usize, SendError> {
         let queued = outbox.payload_bytes();
         let budget = self.shape.send_budget;
         if queued + capacity > budget && queued > 0 {
@@ -106,7 +137,10 @@ impl<'a> Sending<'_, 'a> {
         let spent = queued + outbox.messages() * header;
         let left = allowance.saturating_sub(spent + header);
         if left < required.max(1) {
-            return Err(SendError::QueueFull { queued: spent, budget: allowance });
+            return Err(SendError::QueueFull {
+                queued: spent,
+                budget: allowance,
+            });
         }
         Ok(capacity.min(left))
     }

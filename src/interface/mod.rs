@@ -5,6 +5,15 @@
 //! [`NetworkInterface`] (any transport that carries datagrams will do, with
 //! [`NetworkEndpoint::Custom`] addresses if it needs them).
 
+mod memory;
+mod udp;
+
+pub use memory::{
+    BurstLoss, Captured, Conditions, InProcessNetwork, MemoryInterface, NetworkTally, RateLimit,
+    RawSocket, SimulatedNetwork, Tap,
+};
+pub use udp::{SystemPath, UdpInterface, UdpOptions};
+
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -79,6 +88,9 @@ pub struct InterfaceStatistics {
     pub kernel_drops: u64,
     /// Datagrams cut by the kernel or longer than a slot: dropped.
     pub oversize: u64,
+    /// Datagrams dropped for their source: port 0, multicast, broadcast, unspecified, or the
+    /// interface's own address (R6).
+    pub bad_source: u64,
     /// System calls to receive.
     pub receive_calls: u64,
     /// System calls to send.
@@ -89,11 +101,16 @@ pub struct InterfaceStatistics {
     pub coalesced: u64,
     /// Errors of the receive call, by no particular peer.
     pub receive_errors: u64,
+    /// Errors of the send call: datagrams refused for good, and calls the system had no memory for.
+    pub send_errors: u64,
     /// Times the socket was closed and made again after a fatal error.
     pub recreated: u64,
-    /// Bytes of receive buffer the system granted; 0 if it has none.
+    /// Bytes of receive buffer the system granted, as it reports them; 0 if it has none.
+    ///
+    /// Linux counts its own bookkeeping (768 bytes for a small datagram) against the buffer and
+    /// reports twice what was asked for, up to twice `net.core.rmem_max`.
     pub receive_buffer: usize,
-    /// Bytes of send buffer the system granted; 0 if it has none.
+    /// Bytes of send buffer the system granted, as it reports them; 0 if it has none.
     pub send_buffer: usize,
 }
 

@@ -30,11 +30,18 @@ pub(crate) struct Outcome {
 /// Merges the reports of the shards that were served.
 pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
     let mut established: Vec<(u64, u32, Vec<u8>)> = Vec::new();
-    let Back { core, shards, outcome, .. } = back;
+    let Back {
+        core,
+        shards,
+        outcome,
+        ..
+    } = back;
     outcome.served.sort_unstable();
     outcome.served.dedup();
     for index in &outcome.served {
-        let Some(Some(shard)) = shards.get_mut(*index) else { continue };
+        let Some(Some(shard)) = shards.get_mut(*index) else {
+            continue;
+        };
         core.inward.take_from(&mut shard.inward);
         core.outward.take_from(&mut shard.outward);
         core.sent.take_from(&mut shard.sent);
@@ -42,11 +49,18 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
         let first = u32::try_from(*index * LANES_PER_SHARD).unwrap_or(u32::MAX);
         for notice in shard.notices.drain(..) {
             match notice {
-                Notice::Established { lane, order, payload } => {
+                Notice::Established {
+                    lane,
+                    order,
+                    payload,
+                } => {
                     established.push((order, first + u32::from(lane), payload));
                 }
+                Notice::Accepted { lane } => core.endpoint.accepted(first + u32::from(lane)),
                 Notice::Validated { lane } => core.endpoint.validated(first + u32::from(lane)),
-                Notice::Moved { lane, from, to } => core.endpoint.moved(first + u32::from(lane), &from, &to),
+                Notice::Moved { lane, from, to } => {
+                    core.endpoint.moved(first + u32::from(lane), &from, &to)
+                }
                 Notice::Closed { lane, .. } => {
                     let slot = first + u32::from(lane);
                     core.endpoint.closed(slot);
@@ -57,9 +71,13 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
     }
     established.sort_by_key(|(order, slot, _)| (*order, *slot));
     for (_, slot, payload) in established {
-        outcome.incoming.push(Incoming { connection: core.endpoint.connection(slot), payload });
+        outcome.incoming.push(Incoming {
+            connection: core.endpoint.connection(slot),
+            payload,
+        });
     }
-    core.endpoint.service(core.site.now, &core.site.rules, &mut core.replies);
+    core.endpoint
+        .service(core.site.now, &core.site.rules, &mut core.replies);
     send_replies(back);
     back.core.site.interface.flush();
     watch.lap(&mut back.core.times.finish);
@@ -72,7 +90,11 @@ fn send_replies(back: &mut Back) {
     for (path, bytes) in core.replies.iter() {
         core.sent.entered += 1;
         core.sent.bytes += u64::try_from(bytes.len()).unwrap_or(0);
-        let transmit = Transmit { to: &path.remote, from: path.local, bytes };
+        let transmit = Transmit {
+            to: &path.remote,
+            from: path.local,
+            bytes,
+        };
         if !batch.push(transmit) {
             batch.send_or_drop(&*core.site.interface, &mut core.report, &mut core.sent);
             batch = Batch::new();

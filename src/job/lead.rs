@@ -119,19 +119,39 @@ pub(crate) enum Step {
 impl Back {
     /// Makes room for the lane of `slot`, on the back side.
     pub(crate) fn grow_to(&mut self, slot: u32) {
-        let (shard, lane) = (slot as usize / LANES_PER_SHARD, slot as usize % LANES_PER_SHARD);
+        let (shard, lane) = (
+            slot as usize / LANES_PER_SHARD,
+            slot as usize % LANES_PER_SHARD,
+        );
         while self.shards.len() <= shard {
             let index = self.shards.len();
             let random = Random::new(self.core.seed, 1 + u64::try_from(index).unwrap_or(0));
             self.shards.push(Some(Box::new(Shard::new(index, random))));
             self.desks.push(Desk::default());
-            self.core.staging.push(Staging { runs: Runs::default(), counts: [0; LANES_PER_SHARD] });
+            self.core.staging.push(Staging {
+                runs: Runs::default(),
+                counts: [0; LANES_PER_SHARD],
+            });
             self.core.wake.push(NEVER);
         }
         // A shard that is out grows when it comes home: see `send_out`.
-        if let (Some(Some(shard)), Some(desk)) = (self.shards.get_mut(shard), self.desks.get_mut(shard)) {
+        if let (Some(Some(shard)), Some(desk)) =
+            (self.shards.get_mut(shard), self.desks.get_mut(shard))
+        {
             shard.grow(lane + 1);
             desk.grow(lane + 1);
+        }
+    }
+
+    /// Gives back the memory of a shard that has had nothing to do.
+    pub(crate) fn release(&mut self, shard: usize) {
+        if let Some(staging) = self.core.staging.get_mut(shard) {
+            staging.runs.release();
+        }
+        if let Some(Some(shard)) = self.shards.get_mut(shard) {
+            shard.runs.release();
+            shard.egress.release();
+            shard.notices.shrink_to_fit();
         }
     }
 
@@ -142,11 +162,17 @@ impl Back {
     pub(crate) fn run(&mut self, crew: Option<&Crew>, limit: Option<Duration>) -> Step {
         let mut watch = Stopwatch::start();
         let mut out = 0;
-        if self.core.phase == Phase::Whole && self.receive_all(crew, limit, &mut out, &mut watch) == Step::TooMuch {
+        if self.core.phase == Phase::Whole
+            && self.receive_all(crew, limit, &mut out, &mut watch) == Step::TooMuch
+        {
             return Step::TooMuch;
         }
         if self.core.phase != Phase::Chained {
-            let mode = if self.core.phase == Phase::Flush { Mode::Flush } else { Mode::Last };
+            let mode = if self.core.phase == Phase::Flush {
+                Mode::Flush
+            } else {
+                Mode::Last
+            };
             self.serve_all(crew, out, mode);
             self.core.phase = Phase::Chained;
             let mut watch = Stopwatch::start();
@@ -169,7 +195,12 @@ impl Back {
                 return Step::Done;
             }
             let mut batch = std::mem::replace(&mut self.core.batch, ReceiveBatch::empty());
-            let received = receive::receive(&*self.core.site.interface, &mut batch, &mut self.core.times, watch);
+            let received = receive::receive(
+                &*self.core.site.interface,
+                &mut batch,
+                &mut self.core.times,
+                watch,
+            );
             let full = batch.len() >= BATCH_SIZE;
             let datagrams = route::route(self, &batch, watch);
             self.core.batch = batch;
@@ -181,7 +212,8 @@ impl Back {
             match crew {
                 None => {
                     // A packet and its answer cost about 3 µs on loopback.
-                    let work = Duration::from_micros(3) * u32::try_from(self.core.received - started).unwrap_or(u32::MAX);
+                    let work = Duration::from_micros(3)
+                        * u32::try_from(self.core.received - started).unwrap_or(u32::MAX);
                     if limit.is_some_and(|limit| work > limit) {
                         return Step::TooMuch;
                     }
@@ -213,14 +245,28 @@ impl Back {
         }
         let now = self.core.site.now;
         for index in 0..self.shards.len() {
-            let busy = self.core.staging.get(index).is_some_and(|staging| !staging.runs.is_empty())
-                || self.desks.get_mut(index).is_some_and(|desk| desk.written() != 0)
-                || mode == Mode::Last && self.core.wake.get(index).is_some_and(|deadline| is_due(deadline, now));
+            let busy = self
+                .core
+                .staging
+                .get(index)
+                .is_some_and(|staging| !staging.runs.is_empty())
+                || self
+                    .desks
+                    .get_mut(index)
+                    .is_some_and(|desk| desk.written() != 0)
+                || mode == Mode::Last
+                    && self
+                        .core
+                        .wake
+                        .get(index)
+                        .is_some_and(|deadline| is_due(deadline, now));
             if !busy {
                 continue;
             }
             self.outcome.served.push(index);
-            let Some(work) = self.send_out(index, mode) else { continue };
+            let Some(work) = self.send_out(index, mode) else {
+                continue;
+            };
             match crew {
                 Some(crew) => match crew.dispatch(work) {
                     Ok(()) => out += 1,
@@ -240,10 +286,17 @@ impl Back {
     fn give_slice_away(&mut self, crew: &Crew, out: &mut usize) {
         self.core.staged = 0;
         for index in 0..self.shards.len() {
-            if self.core.staging.get(index).is_none_or(|staging| staging.runs.is_empty()) {
+            if self
+                .core
+                .staging
+                .get(index)
+                .is_none_or(|staging| staging.runs.is_empty())
+            {
                 continue;
             }
-            let Some(work) = self.send_out(index, Mode::Slice) else { continue };
+            let Some(work) = self.send_out(index, Mode::Slice) else {
+                continue;
+            };
             match crew.dispatch(work) {
                 Ok(()) => *out += 1,
                 Err(work) => self.take_in(run(work)),
@@ -265,14 +318,23 @@ impl Back {
         if mode == Mode::Last {
             staging.counts = [0; LANES_PER_SHARD];
         }
-        Some(Work { shard, desk, site: Some(self.core.site.clone()), mode })
+        Some(Work {
+            shard,
+            desk,
+            site: Some(self.core.site.clone()),
+            mode,
+        })
     }
 
     /// Unpacks a shard.
     fn take_in(&mut self, work: Work) {
-        let Work { shard, desk, mode, .. } = work;
+        let Work {
+            shard, desk, mode, ..
+        } = work;
         let index = shard.index;
-        if mode != Mode::Slice && let Some(wake) = self.core.wake.get_mut(index) {
+        if mode != Mode::Slice
+            && let Some(wake) = self.core.wake.get_mut(index)
+        {
             *wake = shard.next_deadline();
             if !shard.deferred.is_empty() {
                 wake.at = self.core.site.now.at;
@@ -294,7 +356,9 @@ impl Back {
 
     /// Does one piece of work, if one is left.
     fn help(&mut self, crew: &Crew, out: &mut usize) -> bool {
-        let Some(work) = crew.take_back() else { return false };
+        let Some(work) = crew.take_back() else {
+            return false;
+        };
         self.take_in(run(work));
         *out -= 1;
         true
@@ -315,8 +379,12 @@ impl Back {
 ///
 /// A panic in it ends the connection that was being worked on, and no other.
 pub(crate) fn run(mut work: Work) -> Work {
-    let Some(site) = work.site.take() else { return work };
-    let Work { shard, desk, mode, .. } = &mut work;
+    let Some(site) = work.site.take() else {
+        return work;
+    };
+    let Work {
+        shard, desk, mode, ..
+    } = &mut work;
     while catch_unwind(AssertUnwindSafe(|| run_stages(shard, desk, &site, *mode))).is_err() {
         shard.inward.drops.count(DropReason::InternalError);
         if shard.current.is_none() {

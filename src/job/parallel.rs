@@ -15,5 +15,8 @@ where
     I: Iterator + 'a,
     I::Item: Send + 'a,
 {
-    desks.par_iter_mut().enumerate().flat_map_iter(move |(shard, desk)| ports(shard, desk))
+    desks
+        .par_iter_mut()
+        .enumerate()
+        .flat_map_iter(move |(shard, desk)| ports(shard, desk))
 }

@@ -75,9 +75,16 @@ impl Pool {
 #[cfg(target_os = "linux")]
 fn pin(index: usize) {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-    let Ok(allowed) = sched_getaffinity(None) else { return };
-    let processors: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
-    if let Some(cpu) = index.checked_rem(processors.len()).and_then(|nth| processors.get(nth)) {
+    let Ok(allowed) = sched_getaffinity(None) else {
+        return;
+    };
+    let processors: Vec<usize> = (0..CpuSet::MAX_CPU)
+        .filter(|cpu| allowed.is_set(*cpu))
+        .collect();
+    if let Some(cpu) = index
+        .checked_rem(processors.len())
+        .and_then(|nth| processors.get(nth))
+    {
         let mut only = CpuSet::new();
         only.set(*cpu);
         let _ = sched_setaffinity(None, &only);

@@ -17,13 +17,28 @@ use crate::wire::connection::Token;
 
 /// Hands the shard's datagrams to their links.
 pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
-    let Shard { links, touched, current, runs, egress, notices, inward, outward, random, .. } = shard;
-    let Desk { inboxes, snapshots, .. } = desk;
+    let Shard {
+        links,
+        touched,
+        current,
+        runs,
+        egress,
+        notices,
+        inward,
+        outward,
+        random,
+        ..
+    } = shard;
+    let Desk {
+        inboxes, snapshots, ..
+    } = desk;
     while let Some(arrival) = runs.next() {
         let lane = usize::from(arrival.lane);
-        let (Some(slot), Some(inbox), Some(packet)) =
-            (links.get_mut(lane), inboxes.get_mut(lane), runs.bytes().get(arrival.range.clone()))
-        else {
+        let (Some(slot), Some(inbox), Some(packet)) = (
+            links.get_mut(lane),
+            inboxes.get_mut(lane),
+            runs.bytes().get(arrival.range.clone()),
+        ) else {
             continue;
         };
         *current = Some(lane);
@@ -40,17 +55,30 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
             random: &mut *random,
         };
         match (arrival.kind, slot) {
-            (ArrivalKind::Packet, Some(link)) => link.handle_packet(&arrival.path, packet, arrival.number, &mut cx),
+            (ArrivalKind::Packet, Some(link)) => {
+                link.handle_packet(&arrival.path, packet, arrival.number, &mut cx)
+            }
             // The link ended earlier in this update.
             (ArrivalKind::Packet, None) => cx.inward.drops.count(DropReason::UnknownToken),
             (ArrivalKind::Opens { version, token }, slot) => {
                 open_snapshot(snapshots, lane, version);
-                *slot = Some(Link::admit(Token(token), &arrival.path, packet, arrival.number, &mut cx));
+                *slot = Some(Link::admit(
+                    Token(token),
+                    &arrival.path,
+                    packet,
+                    arrival.number,
+                    &mut cx,
+                ));
             }
             (ArrivalKind::OpensProven { version, token }, slot) => {
                 open_snapshot(snapshots, lane, version);
-                let payload = packet.to_vec();
-                *slot = Some(Link::admit_proven(Token(token), &arrival.path, payload, arrival.number, &mut cx));
+                *slot = Some(Link::admit_proven(
+                    Token(token),
+                    &arrival.path,
+                    packet,
+                    arrival.number,
+                    &mut cx,
+                ));
             }
         }
     }
@@ -77,7 +105,14 @@ pub(crate) fn serve(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode)
 
 fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode: Mode) {
     let written = desk.written() & (1 << lane) != 0;
-    let Desk { inboxes, outboxes, snapshots, ready, changed, .. } = desk;
+    let Desk {
+        inboxes,
+        outboxes,
+        snapshots,
+        ready,
+        changed,
+        ..
+    } = desk;
     let (Some(slot), Some(inbox), Some(outbox), Some(snapshot), Some(deadline)) = (
         shard.links.get_mut(lane),
         inboxes.get_mut(lane),
@@ -118,7 +153,10 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
                     link.handle_message(outbox, &record, &mut cx);
                 }
                 RecordKind::Disconnect => shard.leaving |= 1 << lane,
-                RecordKind::Accepted => link.handle_accepted(&mut cx),
+                RecordKind::Accepted => {
+                    link.handle_accepted(&mut cx);
+                    cx.notices.push(Notice::Accepted { lane: cx.lane });
+                }
             }
             at = record.next;
         }
@@ -131,7 +169,10 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         link.handle_timeout(&mut cx);
     }
     let version = snapshot.version;
-    *snapshot = Snapshot { version, ..link.snapshot(&site.rules) };
+    *snapshot = Snapshot {
+        version,
+        ..link.snapshot(&site.rules)
+    };
     *changed |= 1 << lane;
     *deadline = link.deadline(&site.rules);
     if shard.leaving & (1 << lane) != 0 {
@@ -164,7 +205,9 @@ fn open_snapshot(snapshots: &mut [Snapshot], lane: usize, version: u32) {
 
 /// Ends the lane that a panic interrupted. What it left half-done is dropped with it; the others go on.
 pub(crate) fn end_interrupted_lane(shard: &mut Shard, desk: &mut Desk) {
-    let Some(lane) = shard.current.take() else { return };
+    let Some(lane) = shard.current.take() else {
+        return;
+    };
     if let Some(slot) = shard.links.get_mut(lane) {
         *slot = None;
     }
@@ -175,17 +218,38 @@ pub(crate) fn end_interrupted_lane(shard: &mut Shard, desk: &mut Desk) {
 pub(crate) fn end_lane(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: DisconnectReason) {
     let bit = 1 << lane;
     if let Some(inbox) = desk.inboxes.get_mut(lane) {
-        inbox.get_mut().push(EventKind::Disconnect, 0, reason.code(), &[]);
+        inbox
+            .get_mut()
+            .push(EventKind::Disconnect, 0, reason.code(), &[]);
         desk.ready |= bit;
     }
     if let Some(snapshot) = desk.snapshots.get_mut(lane) {
-        *snapshot = Snapshot { version: snapshot.version, ..Snapshot::default() };
+        *snapshot = Snapshot {
+            version: snapshot.version,
+            ..Snapshot::default()
+        };
         desk.changed |= bit;
     }
     if let Some(deadline) = shard.deadlines.get_mut(lane) {
         *deadline = NEVER;
     }
-    shard.notices.push(Notice::Closed { lane: lane_u8(lane), reason: Some(reason) });
+    shard.notices.push(Notice::Closed {
+        lane: lane_u8(lane),
+        reason: Some(reason),
+    });
+}
+
+/// Ends every connection of the shard.
+pub(crate) fn end_shard(shard: &mut Shard, desk: &mut Desk, reason: DisconnectReason) {
+    for lane in 0..shard.links.len() {
+        if shard
+            .links
+            .get_mut(lane)
+            .is_some_and(|link| link.take().is_some())
+        {
+            end_lane(shard, desk, lane, reason);
+        }
+    }
 }
 
 fn lane_u8(lane: usize) -> u8 {

@@ -30,19 +30,48 @@ fn route_one(back: &mut Back, path: &Path, datagram: &[u8]) {
     core.inward.entered += 1;
     core.inward.bytes += u64::try_from(datagram.len()).unwrap_or(0);
     core.arrived += 1;
-    let verdict =
-        core.endpoint.route(site.now, &site.rules, path, datagram, &mut core.inward, &mut core.replies);
+    let verdict = core.endpoint.route(
+        site.now,
+        &site.rules,
+        path,
+        datagram,
+        &mut core.inward,
+        &mut core.replies,
+    );
     match verdict {
         Verdict::Deliver { slot } => stage(back, slot, ArrivalKind::Packet, path, datagram),
         Verdict::Open { slot, token } => {
             let version = core.endpoint.connection(slot).version();
             back.grow_to(slot);
-            stage(back, slot, ArrivalKind::Opens { version, token: token.0 }, path, datagram);
+            stage(
+                back,
+                slot,
+                ArrivalKind::Opens {
+                    version,
+                    token: token.0,
+                },
+                path,
+                datagram,
+            );
         }
-        Verdict::OpenProven { slot, token, path, payload } => {
+        Verdict::OpenProven {
+            slot,
+            token,
+            path,
+            payload,
+        } => {
             let version = core.endpoint.connection(slot).version();
             back.grow_to(slot);
-            stage(back, slot, ArrivalKind::OpensProven { version, token: token.0 }, &path, &payload);
+            stage(
+                back,
+                slot,
+                ArrivalKind::OpensProven {
+                    version,
+                    token: token.0,
+                },
+                &path,
+                &payload,
+            );
         }
         Verdict::Done => {}
     }
@@ -51,9 +80,16 @@ fn route_one(back: &mut Back, path: &Path, datagram: &[u8]) {
 /// Puts a datagram into its shard's runs, within its connection's share of the update (R2).
 fn stage(back: &mut Back, slot: u32, kind: ArrivalKind, path: &Path, datagram: &[u8]) {
     let core = &mut back.core;
-    let (shard, lane) = (slot as usize / LANES_PER_SHARD, slot as usize % LANES_PER_SHARD);
-    let Some(staging) = core.staging.get_mut(shard) else { return };
-    let Some(count) = staging.counts.get_mut(lane) else { return };
+    let (shard, lane) = (
+        slot as usize / LANES_PER_SHARD,
+        slot as usize % LANES_PER_SHARD,
+    );
+    let Some(staging) = core.staging.get_mut(shard) else {
+        return;
+    };
+    let Some(count) = staging.counts.get_mut(lane) else {
+        return;
+    };
     if *count >= core.per_connection {
         core.inward.drops.count(DropReason::ConnectionBudget);
         return;

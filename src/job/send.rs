@@ -47,12 +47,18 @@ impl Deferred {
             return;
         }
         self.bytes.extend_from_slice(transmit.bytes);
-        self.entries.push((Path { remote: *transmit.to, local: transmit.from }, transmit.bytes.len()));
+        self.entries.push((
+            Path {
+                remote: *transmit.to,
+                local: transmit.from,
+            },
+            transmit.bytes.len(),
+        ));
     }
 
     /// Forgets the first `count` datagrams.
     fn forget(&mut self, count: usize) {
-        let bytes = self.entries.iter().take(count).map(|(_, len)| len).sum();
+        let bytes: usize = self.entries.iter().take(count).map(|(_, len)| len).sum();
         self.bytes.drain(..bytes);
         self.entries.drain(..count.min(self.entries.len()));
     }
@@ -62,7 +68,11 @@ impl Deferred {
             let start = *at;
             *at += len;
             let bytes = self.bytes.get(start..*at)?;
-            Some(Transmit { to: &path.remote, from: path.local, bytes })
+            Some(Transmit {
+                to: &path.remote,
+                from: path.local,
+                bytes,
+            })
         })
     }
 }
@@ -81,7 +91,9 @@ pub(crate) fn send(shard: &mut Shard, desk: &mut Desk, site: &Site) {
 
 /// Gives up what was to be sent, counted, after the interface panicked.
 pub(crate) fn abandon(shard: &mut Shard, desk: &mut Desk) {
-    let done = shard.sent.passed + shard.sent.drops.total() + u64::try_from(shard.deferred.len()).unwrap_or(0);
+    let done = shard.sent.passed
+        + shard.sent.drops.total()
+        + u64::try_from(shard.deferred.len()).unwrap_or(0);
     let lost = shard.sent.entered.saturating_sub(done);
     shard.sent.drops.add(DropReason::InternalError, lost);
     clear(shard, desk);
@@ -119,8 +131,20 @@ fn send_deferred(shard: &mut Shard, interface: &dyn NetworkInterface) -> bool {
 }
 
 /// This update's datagrams. Once the interface has no room, the rest is kept.
-fn send_egress(shard: &mut Shard, desk: &mut Desk, interface: &dyn NetworkInterface, mut congested: bool) {
-    let Shard { links, egress, deferred, sent, report, .. } = shard;
+fn send_egress(
+    shard: &mut Shard,
+    desk: &mut Desk,
+    interface: &dyn NetworkInterface,
+    mut congested: bool,
+) {
+    let Shard {
+        links,
+        egress,
+        deferred,
+        sent,
+        report,
+        ..
+    } = shard;
     let mut outboxes: [Option<&Outbox>; LANES_PER_SHARD] = [None; LANES_PER_SHARD];
     for (to, from) in outboxes.iter_mut().zip(desk.outboxes.iter_mut()) {
         *to = Some(from.get_mut());
@@ -134,7 +158,10 @@ fn send_egress(shard: &mut Shard, desk: &mut Desk, interface: &dyn NetworkInterf
             Source::Outbox => outboxes.get(lane).copied().flatten().map(Outbox::bytes),
         };
         let path = match outgoing.route {
-            Route::Current => links.get(lane).and_then(Option::as_ref).map(|link| link.path()),
+            Route::Current => links
+                .get(lane)
+                .and_then(Option::as_ref)
+                .map(|link| link.path()),
             Route::Detour(index) => egress.detours().get(index as usize),
         };
         let start = outgoing.start as usize;
@@ -145,7 +172,11 @@ fn send_egress(shard: &mut Shard, desk: &mut Desk, interface: &dyn NetworkInterf
             continue;
         };
         sent.bytes += u64::from(outgoing.len);
-        let transmit = Transmit { to: &path.remote, from: path.local, bytes };
+        let transmit = Transmit {
+            to: &path.remote,
+            from: path.local,
+            bytes,
+        };
         if congested {
             deferred.keep(&transmit, sent);
             continue;
@@ -176,7 +207,14 @@ const NO_ADDRESS: Option<IpAddr> = None;
 
 impl<'a> Batch<'a> {
     pub(crate) fn new() -> Self {
-        Self { transmits: [Transmit { to: NOWHERE, from: NO_ADDRESS, bytes: &[] }; BATCH_SIZE], len: 0 }
+        Self {
+            transmits: [Transmit {
+                to: NOWHERE,
+                from: NO_ADDRESS,
+                bytes: &[],
+            }; BATCH_SIZE],
+            len: 0,
+        }
     }
 
     /// Takes a datagram. False, and nothing taken, if the batch is full.
@@ -196,11 +234,17 @@ impl<'a> Batch<'a> {
     }
 
     /// Sends the batch; what the interface has no room for is dropped and counted.
-    pub(crate) fn send_or_drop(&self, interface: &dyn NetworkInterface, report: &mut SendReport, sent: &mut Flow) {
+    pub(crate) fn send_or_drop(
+        &self,
+        interface: &dyn NetworkInterface,
+        report: &mut SendReport,
+        sent: &mut Flow,
+    ) {
         if !self.is_empty() {
             self.send(interface, report, sent, None);
             let left = self.len.saturating_sub(report.done);
-            sent.drops.add(DropReason::SendQueueFull, u64::try_from(left).unwrap_or(0));
+            sent.drops
+                .add(DropReason::SendQueueFull, u64::try_from(left).unwrap_or(0));
         }
     }
 

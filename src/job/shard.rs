@@ -13,7 +13,10 @@ use crate::time::{Now, Timestamp};
 use super::send::Deferred;
 
 /// A deadline that never comes.
-pub(crate) const NEVER: Deadline = Deadline { at: Timestamp::NEVER, observed: Timestamp::NEVER };
+pub(crate) const NEVER: Deadline = Deadline {
+    at: Timestamp::NEVER,
+    observed: Timestamp::NEVER,
+};
 
 /// One shard's links, and everything its job needs beside the desk.
 #[derive(Debug)]

@@ -11,7 +11,10 @@ mod real {
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
 
     /// Sleeps on `condition` until notified.
-    pub(crate) fn wait<'a, T>(condition: &Condvar, mut guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    pub(crate) fn wait<'a, T>(
+        condition: &Condvar,
+        mut guard: MutexGuard<'a, T>,
+    ) -> MutexGuard<'a, T> {
         condition.wait(&mut guard);
         guard
     }
@@ -60,12 +63,16 @@ mod real {
         }
 
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+            self.0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
         }
     }
 
     pub(crate) fn wait<'a, T>(condition: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        condition.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner)
+        condition
+            .wait(guard)
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     #[derive(Debug)]
@@ -76,7 +83,10 @@ mod real {
 
     impl<T> Queue<T> {
         pub(crate) fn new(capacity: usize) -> Self {
-            Self { items: Mutex::new(VecDeque::new()), capacity: capacity.max(1) }
+            Self {
+                items: Mutex::new(VecDeque::new()),
+                capacity: capacity.max(1),
+            }
         }
 
         pub(crate) fn push(&self, item: T) -> Result<(), T> {

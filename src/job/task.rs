@@ -74,7 +74,10 @@ impl<B, W> Task<B, W> {
     /// A hand-over for up to `capacity` pieces of work at once.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
-            hand: Mutex::new(Hand { stage: Stage::Home, chain: Vec::new() }),
+            hand: Mutex::new(Hand {
+                stage: Stage::Home,
+                chain: Vec::new(),
+            }),
             changed: Condvar::new(),
             work: Queue::new(capacity),
             done: Queue::new(capacity),

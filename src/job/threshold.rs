@@ -18,8 +18,8 @@ const REST: u32 = 64;
 /// What an update is run by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
-    /// The thread that schedules it.
-    Inline,
+    /// The thread that schedules it, until more has arrived than is worth this much work.
+    Inline { limit: Option<Duration> },
     /// The pool, by one job and as many helpers.
     Spread { helpers: usize },
 }
@@ -41,23 +41,39 @@ pub(crate) struct Threshold {
 impl Threshold {
     pub(crate) fn new(mode: InlineThreshold) -> Self {
         // An echo on loopback costs about 3 µs: 1.5 µs a packet, to begin with.
-        Self { mode, packet: 1_500.0, received: 0.0, idle: 0, rest: 0 }
+        Self {
+            mode,
+            packet: 1_500.0,
+            received: 0.0,
+            idle: 0,
+            rest: 0,
+        }
     }
 
     /// Plans an update that has `queued` messages to send.
     pub(crate) fn plan(&mut self, queued: usize, threads: usize) -> Plan {
         let limit = match self.mode {
-            InlineThreshold::AlwaysInline => return Plan::Inline,
-            InlineThreshold::NeverInline => return Plan::Spread { helpers: threads.saturating_sub(1) },
+            InlineThreshold::AlwaysInline => return Plan::Inline { limit: None },
+            InlineThreshold::NeverInline => {
+                return Plan::Spread {
+                    helpers: threads.saturating_sub(1),
+                };
+            }
             InlineThreshold::Fixed(limit) => limit,
             _ => START,
         };
         let work = self.estimate(queued);
         if work < limit {
-            return Plan::Inline;
+            // One worker more is no gain where there is none.
+            return Plan::Inline {
+                limit: (threads > 1).then_some(limit),
+            };
         }
         let slices = work.as_nanos() / limit.as_nanos().max(1);
-        let mut helpers = usize::try_from(slices).unwrap_or(usize::MAX).saturating_sub(1).min(threads.saturating_sub(1));
+        let mut helpers = usize::try_from(slices)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(1)
+            .min(threads.saturating_sub(1));
         if self.rest > 0 {
             self.rest -= 1;
             helpers = 0;
@@ -108,7 +124,8 @@ mod tests {
     #[test]
     fn little_work_is_done_inline_and_much_is_spread() {
         let mut threshold = Threshold::new(InlineThreshold::Adaptive);
-        assert_eq!(threshold.plan(32, 8), Plan::Inline);
+        assert_eq!(threshold.plan(32, 8), Plan::Inline { limit: Some(START) });
+        assert_eq!(threshold.plan(32, 1), Plan::Inline { limit: None });
         assert_eq!(threshold.plan(300, 8), Plan::Spread { helpers: 2 });
         assert_eq!(threshold.plan(100_000, 8), Plan::Spread { helpers: 7 });
     }
@@ -119,7 +136,7 @@ mod tests {
         for _ in 0..100 {
             threshold.learn(0, 1_000, Duration::from_micros(200));
         }
-        assert_eq!(threshold.plan(600, 8), Plan::Inline);
+        assert_eq!(threshold.plan(600, 8), Plan::Inline { limit: Some(START) });
     }
 
     #[test]
@@ -136,7 +153,11 @@ mod tests {
 
     #[test]
     fn forced_modes_do_as_they_are_told() {
-        assert_eq!(Threshold::new(InlineThreshold::AlwaysInline).plan(100_000, 8), Plan::Inline);
-        assert_eq!(Threshold::new(InlineThreshold::NeverInline).plan(0, 2), Plan::Spread { helpers: 1 });
+        let mut inline = Threshold::new(InlineThreshold::AlwaysInline);
+        assert_eq!(inline.plan(100_000, 8), Plan::Inline { limit: None });
+        assert_eq!(
+            Threshold::new(InlineThreshold::NeverInline).plan(0, 2),
+            Plan::Spread { helpers: 1 }
+        );
     }
 }

@@ -39,7 +39,13 @@ impl StageTimes {
 
     /// The stages' sum.
     pub fn total(&self) -> Duration {
-        self.receive + self.route + self.decrypt + self.process + self.send + self.handshake + self.finish
+        self.receive
+            + self.route
+            + self.decrypt
+            + self.process
+            + self.send
+            + self.handshake
+            + self.finish
     }
 }
 
@@ -48,7 +54,10 @@ impl StageTimes {
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
-    #[expect(clippy::disallowed_methods, reason = "the stage timer measures its own work, it decides nothing of the protocol")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the stage timer measures its own work, it decides nothing of the protocol"
+    )]
     pub(crate) fn start() -> Self {
         Self(Instant::now())
     }

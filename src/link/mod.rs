@@ -9,18 +9,64 @@
 //! * commands of the user: [`Link::handle_message`], [`Link::handle_disconnect`], [`Link::handle_accepted`];
 //! * time: [`Link::handle_timeout`].
 //!
+//! In one update a link is given its packets, then the user's wishes in the order they were made,
+//! then [`Link::handle_timeout`] once. So what packets caused is sent before what timers caused, and
+//! a queue that waited is read before anybody's silence is judged.
+//!
 //! What others must learn (established, validated, moved, closed) leaves as a [`Notice`].
+//!
+//! ```text
+//!        client                                                     server
+//!          │ connect                                            admit │
+//!          ▼              accept, or any message                      ▼        not listening
+//!     Requesting ─────────────────────┐                    ┌── listening? ──────────▶ Refused
+//!      │      │                       ▼       discovery    ▼                             │
+//!      │      │                   discovery? ───────▶ Probing                            │ next
+//!      │      │                       │                 │  │                             │ update
+//!      │      │                       ▼      size known │  │                             │
+//!      │      │                  Established ◀──────────┘  │                             │
+//!      │      │                   │       │                │        local close          │
+//!      │      │ Disconnect        │       └────────────────┴──────────────▶ Closing ◀────┘
+//!      │      │ of the peer       │ Disconnect of the peer, silence           │
+//!      ▼      ▼                   ▼                                           │ last copy sent
+//!  attempts ──────────────────▶ Closed ◀────────────────────────────────────┘
+//!  used up
+//! ```
+//!
+//! Beside the state stand two facts: the [`Role`], with what a server knows of its guest, and the
+//! [`Standing`] of the peer's address, which must be proved before much is sent to it.
+//!
+//! Source: Unity Transport `SimpleConnectionLayer.cs`. Differences are deliberate and few: the
+//! implicit accept works, an address is proved before it is trusted, a close is told three times.
+
+mod client;
+mod closing;
+mod discovery;
+pub(crate) mod proof;
+mod receive;
+mod roaming;
+mod rules;
+mod send;
+mod server;
+mod state;
+mod timers;
+
+#[cfg(test)]
+mod tests;
 
 use crate::address::Path;
-use crate::buffer::desk::Snapshot;
+use crate::buffer::desk::{ConnectionState, Snapshot};
 use crate::buffer::egress::Egress;
 use crate::buffer::inbox::Inbox;
-use crate::buffer::outbox::Outbox;
-use crate::counters::Flow;
+use crate::counters::{Flow, Traffic};
 use crate::error::DisconnectReason;
 use crate::random::Random;
 use crate::settings::NetworkSettings;
 use crate::time::{Now, Timestamp};
+use crate::wire::connection::Token;
+
+use self::roaming::Roaming;
+use self::state::{Role, Standing, State};
 
 /// What is the same for all links of a driver during an update.
 #[derive(Debug)]
@@ -51,7 +97,8 @@ pub(crate) struct Context<'a> {
     pub(crate) notices: &'a mut Vec<Notice>,
     /// Counters of received packets; `entered` is counted by the caller, `passed` and drops by the link.
     pub(crate) inward: &'a mut Flow,
-    /// Counters of messages to send; `entered` is counted by the caller.
+    /// Counters of what is sent. A message's `entered` is counted by the caller; a control packet,
+    /// which the caller does not know of, by the link.
     pub(crate) outward: &'a mut Flow,
     pub(crate) random: &'a mut Random,
 }
@@ -67,6 +114,8 @@ pub(crate) enum Notice {
         /// Connect payload of the client.
         payload: Vec<u8>,
     },
+    /// The application has accepted the connection.
+    Accepted { lane: u8 },
     /// The peer has proved that it receives at its address.
     Validated { lane: u8 },
     /// The connection has moved to another address.
@@ -85,4 +134,89 @@ pub(crate) struct Deadline {
     pub(crate) at: Timestamp,
     /// On the observed time: inactivity.
     pub(crate) observed: Timestamp,
+}
+
+/// One connection, in either role.
+#[derive(Debug)]
+pub(crate) struct Link {
+    token: Token,
+    state: State,
+    /// On the observed time (R7).
+    last_receive: Timestamp,
+    /// On the driver's time. Any packet counts, of any kind.
+    last_send: Timestamp,
+    traffic: Traffic,
+    role: Role,
+    standing: Standing,
+    path: Path,
+    /// Another address the peer may have moved to, and its latest moves.
+    roaming: Option<Box<Roaming>>,
+    /// Largest packet the path takes, what the layers below add included; `u16::MAX` while nothing
+    /// is known, when our own maximum bounds it.
+    path_mtu: u16,
+}
+
+impl Link {
+    /// A link in `state` whose peer has just been heard, or is about to be spoken to.
+    fn new(
+        token: Token,
+        path: Path,
+        state: State,
+        role: Role,
+        standing: Standing,
+        now: Now,
+    ) -> Self {
+        Self {
+            token,
+            state,
+            last_receive: now.observed,
+            last_send: now.at,
+            traffic: Traffic::default(),
+            role,
+            standing,
+            path,
+            roaming: None,
+            path_mtu: u16::MAX,
+        }
+    }
+
+    /// The name on the wire.
+    pub(crate) fn token(&self) -> Token {
+        self.token
+    }
+
+    /// Where packets go.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is over: nothing will be sent, and the token may be forgotten.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// What the user may know. The slot's version is the caller's to fill in.
+    pub(crate) fn snapshot(&self, rules: &Rules) -> Snapshot {
+        Snapshot {
+            version: 0,
+            state: match self.state {
+                State::Requesting(_) | State::Refused { .. } | State::Probing(_) => {
+                    ConnectionState::Connecting
+                }
+                State::Established { .. } => ConnectionState::Connected,
+                State::Closing(_) | State::Closed => ConnectionState::Disconnected,
+            },
+            path_mtu: self.path_mtu.min(rules.max_message_size()),
+            allowance: self.message_allowance(rules),
+            remote: self.path.remote,
+            traffic: self.traffic,
+        }
+    }
+
+    /// Goes from one state to the next.
+    fn enter(&mut self, next: State) {
+        #[cfg(feature = "tracing")]
+        tracing::debug!(token = ?self.token, from = self.state.name(), to = next.name(), "link");
+        self.state = next;
+    }
 }

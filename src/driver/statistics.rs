@@ -1,0 +1,63 @@
+//! Statistics: counters and facts, as of the last completed update.
+
+use crate::counters::{Flow, Traffic};
+use crate::endpoint::EndpointStatistics;
+use crate::interface::InterfaceStatistics;
+use crate::job::{Core, StageTimes};
+
+/// A driver's counters since it was made, and facts about it now.
+///
+/// The rule of conservation holds for each of the three flows after every update:
+/// `entered = passed + drops + queued`.
+///
+/// Source: Unity Transport `NetworkDriverStatistics`, and more.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct DriverStatistics {
+    /// Datagrams from the interface to connections (Unity: Rx packets and bytes).
+    pub inward: Flow,
+    /// Messages from the application to packets.
+    pub outward: Flow,
+    /// Datagrams to the interface (Unity: Tx packets and bytes).
+    pub sent: Flow,
+    /// Time spent in each stage, over all threads.
+    pub stage_times: StageTimes,
+    /// Updates and flushes completed.
+    pub updates: u64,
+    /// Connections that exist, incoming ones that wait for `accept` included.
+    pub connections: usize,
+    /// Incoming connections that wait for `accept`.
+    pub waiting_for_accept: usize,
+    /// Updates that left datagrams in the interface because `rx_budget` was used up.
+    pub receive_deferred: u64,
+    /// Strangers.
+    pub endpoint: EndpointStatistics,
+    /// The interface's own counters.
+    pub interface: InterfaceStatistics,
+}
+
+impl DriverStatistics {
+    pub(super) fn take(&mut self, core: &Core, waiting: usize) {
+        self.inward = core.inward;
+        self.outward = core.outward;
+        self.sent = core.sent;
+        self.stage_times = core.times;
+        self.updates += 1;
+        self.connections = core.endpoint.len();
+        self.waiting_for_accept = waiting;
+        self.receive_deferred = core.receive_deferred;
+        self.endpoint = core.endpoint.statistics();
+        self.interface = core.site.interface.statistics();
+    }
+}
+
+/// One connection's counters since it was made.
+///
+/// Source: Unity Transport `NetworkConnectionStatistics`; its round-trip figures come from reliable
+/// pipelines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionStatistics {
+    /// Packets and bytes in both directions.
+    pub traffic: Traffic,
+}

@@ -1,0 +1,89 @@
+//! The client's side of the handshake: ask until accepted.
+//!
+//! ```text
+//!  connect ──▶ request ──1 s──▶ request ──1 s──▶ … 60 of them ──1 s──▶ Disconnect event
+//!                 │ accept, or any message of the connection
+//!                 ▼
+//!             Connect event
+//! ```
+//!
+//! The interval is fixed, the request always the same. Nothing that comes from elsewhere than the
+//! peer ends it early: a closed port makes no difference.
+
+use super::state::{Request, Role, Standing, State};
+use super::{Context, Link};
+use crate::address::Path;
+use crate::counters::DropReason;
+use crate::error::DisconnectReason;
+use crate::time::Now;
+use crate::wire::connection::{Token, push_request};
+
+impl Link {
+    /// A client's link. Its first request leaves with the next [`handle_timeout`](Self::handle_timeout).
+    pub(crate) fn connect(path: Path, token: Token, payload: Vec<u8>, now: Now) -> Self {
+        let request = Request {
+            payload,
+            attempts: 0,
+            sent_at: None,
+        };
+        // We chose the address, so nobody can make us send to another's.
+        Self::new(
+            token,
+            path,
+            State::Requesting(Box::new(request)),
+            Role::Client,
+            Standing::Proved,
+            now,
+        )
+    }
+
+    /// An accept.
+    pub(super) fn handle_accept(
+        &mut self,
+        payload: &[u8],
+        order: u64,
+        cx: &mut Context<'_>,
+    ) -> Result<(), DropReason> {
+        // Copies are harmless and count for nothing, not even as a sign of life.
+        if !matches!(self.state, State::Requesting(_)) {
+            return Err(DropReason::Unexpected);
+        }
+        self.last_receive = cx.now.observed;
+        self.welcome(payload, order, cx);
+        Ok(())
+    }
+
+    /// A message while an accept is awaited: the accept was lost or overtaken, but exists.
+    ///
+    /// Clients of Unity Transport 2.5 and later die of this (stock behaviour 3.1). Here the user
+    /// gets a Connect event without payload, then the message.
+    pub(super) fn accept_implied(&mut self, order: u64, cx: &mut Context<'_>) {
+        if matches!(self.state, State::Requesting(_)) {
+            self.welcome(&[], order, cx);
+        }
+    }
+
+    /// The timer of requests.
+    pub(super) fn request_again(&mut self, cx: &mut Context<'_>) {
+        let token = self.token;
+        let State::Requesting(request) = &mut self.state else {
+            return;
+        };
+        if let Some(sent_at) = request.sent_at {
+            if cx.now.at < sent_at.just_after(cx.rules.connect_timeout()) {
+                return;
+            }
+            if request.attempts >= cx.rules.max_connect_attempts() {
+                self.end(DisconnectReason::MaxConnectionAttempts, cx);
+                return;
+            }
+        }
+        request.attempts += 1;
+        request.sent_at = Some(cx.now.at);
+        let payload = std::mem::take(&mut request.payload);
+        self.send_control(cx, |out| push_request(out, token, &payload));
+        if let State::Requesting(request) = &mut self.state {
+            request.payload = payload;
+        }
+    }
+}

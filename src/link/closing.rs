@@ -1,0 +1,165 @@
+//! The end of a connection: by us, by the peer, by silence.
+//!
+//! A Disconnect is one datagram that nobody acknowledges. Unity sends it once, and where it is lost
+//! the peer waits for its timeout; here it is sent up to three times within 50 ms, and the token
+//! lives until the last has left.
+
+use std::time::Duration;
+
+use super::state::{Application, Role, State};
+use super::{Context, Link, Notice};
+use crate::address::Path;
+use crate::buffer::inbox::EventKind;
+use crate::counters::DropReason;
+use crate::error::DisconnectReason;
+use crate::time::Timestamp;
+use crate::wire::connection::{MESSAGE_HEADER_LEN, push_disconnect};
+
+/// Time between two copies.
+const APART: Duration = Duration::from_millis(20);
+
+/// After this no further copy is worth waiting for (R24).
+const SPREAD: Duration = Duration::from_millis(50);
+
+/// A Disconnect that is being repeated.
+#[derive(Debug)]
+pub(super) struct Closing {
+    copies_left: u8,
+    first_at: Timestamp,
+    next_at: Timestamp,
+    /// What the driver is told in the end.
+    reason: Option<DisconnectReason>,
+}
+
+impl Closing {
+    pub(super) fn deadline(&self) -> Timestamp {
+        self.next_at
+    }
+}
+
+impl Link {
+    /// The user closes the connection. There is no event for what one did oneself, and none of what
+    /// arrived since: the packets of an update are read before the wishes made before it.
+    pub(crate) fn handle_disconnect(&mut self, cx: &mut Context<'_>) {
+        cx.inbox.clear();
+        self.close(None, cx);
+    }
+
+    /// Closes from this side: tells the peer, if it knows of the connection.
+    pub(super) fn close(&mut self, reason: Option<DisconnectReason>, cx: &mut Context<'_>) {
+        match self.state {
+            State::Closing(_) | State::Closed => {}
+            // Nothing is sent, as in Unity: nobody has accepted.
+            State::Requesting(_) => self.finish(reason, cx),
+            State::Refused { .. } | State::Probing(_) | State::Established { .. } => {
+                self.send_disconnect(cx);
+                match cx.rules.disconnect_copies().saturating_sub(1) {
+                    0 => self.finish(reason, cx),
+                    copies_left => self.enter(State::Closing(Closing {
+                        copies_left,
+                        first_at: cx.now.at,
+                        next_at: cx.now.at + APART,
+                        reason,
+                    })),
+                }
+            }
+        }
+    }
+
+    /// The timer of copies.
+    pub(super) fn close_again(&mut self, cx: &mut Context<'_>) {
+        let State::Closing(closing) = &mut self.state else {
+            return;
+        };
+        if cx.now.at < closing.next_at {
+            return;
+        }
+        closing.copies_left = closing.copies_left.saturating_sub(1);
+        closing.next_at = cx.now.at + APART;
+        let over = closing.copies_left == 0 || closing.next_at > closing.first_at + SPREAD;
+        let reason = closing.reason;
+        self.send_disconnect(cx);
+        if over {
+            self.finish(reason, cx);
+        }
+    }
+
+    /// A Disconnect of the peer.
+    pub(super) fn handle_close(
+        &mut self,
+        path: &Path,
+        cx: &mut Context<'_>,
+    ) -> Result<(), DropReason> {
+        // R22: whoever learned the token elsewhere cannot end the connection from there.
+        if cx.rules.validates() && !self.is_current(path) {
+            return Err(DropReason::WrongAddress);
+        }
+        match &self.state {
+            State::Closed => Err(DropReason::Unexpected),
+            State::Closing(closing) => {
+                let reason = closing.reason;
+                self.finish(reason, cx);
+                Ok(())
+            }
+            State::Refused { .. } => {
+                self.finish(None, cx);
+                Ok(())
+            }
+            State::Requesting(_) | State::Probing(_) | State::Established { .. } => {
+                self.end(DisconnectReason::ClosedByRemote, cx);
+                Ok(())
+            }
+        }
+    }
+
+    /// The peer has been silent for too long. It is told, in case it can still hear.
+    pub(super) fn lose(&mut self, cx: &mut Context<'_>) {
+        self.send_disconnect(cx);
+        self.end(DisconnectReason::Timeout, cx);
+    }
+
+    /// The application has not accepted the connection in time.
+    pub(super) fn expire(&mut self, cx: &mut Context<'_>) {
+        self.report(DisconnectReason::Timeout, cx);
+        self.close(Some(DisconnectReason::Timeout), cx);
+    }
+
+    /// Ends without another word to the peer.
+    pub(super) fn end(&mut self, reason: DisconnectReason, cx: &mut Context<'_>) {
+        self.report(reason, cx);
+        self.finish(Some(reason), cx);
+    }
+
+    /// Tells the user, if it knows of the connection: once, behind everything else.
+    fn report(&mut self, reason: DisconnectReason, cx: &mut Context<'_>) {
+        if let Role::Server(guest) = &self.role
+            && matches!(guest.application, Application::Unaware)
+        {
+            return;
+        }
+        if let State::Probing(probing) = &mut self.state
+            && !probing.held.is_empty()
+        {
+            // Data that arrived while the path was probed is not lost, and needs its Connect.
+            cx.inbox.push(EventKind::Connect, 0, 0, &probing.payload);
+            cx.inbox.append(&mut probing.held);
+        }
+        cx.inbox.push(EventKind::Disconnect, 0, reason.code(), &[]);
+    }
+
+    fn finish(&mut self, reason: Option<DisconnectReason>, cx: &mut Context<'_>) {
+        self.enter(State::Closed);
+        self.roaming = None;
+        cx.notices.push(Notice::Closed {
+            lane: cx.lane,
+            reason,
+        });
+    }
+
+    fn send_disconnect(&mut self, cx: &mut Context<'_>) {
+        if self.allows(MESSAGE_HEADER_LEN) {
+            let token = self.token;
+            self.send_control(cx, |out| push_disconnect(out, token));
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The steady state allocates nothing: counted over real sockets on loopback.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use drumfire::settings::InlineThreshold;
+use drumfire::{NetworkDriver, NetworkSettings};
+
+#[path = "support/raw_clients.rs"]
+mod raw_clients;
+
+use raw_clients::{RawClients, answer};
+
+/// Counts allocations of the whole process, and the bytes in use.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+static IN_USE: AtomicI64 = AtomicI64::new(0);
+
+#[expect(
+    unsafe_code,
+    reason = "a global allocator is an unsafe trait; this one counts and passes on"
+)]
+// SAFETY: every call is passed on to the system allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        IN_USE.fetch_add(i64::try_from(layout.size()).unwrap_or(0), Ordering::Relaxed);
+        // SAFETY: the caller keeps `alloc`'s contract, which is the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        IN_USE.fetch_sub(i64::try_from(layout.size()).unwrap_or(0), Ordering::Relaxed);
+        // SAFETY: the caller keeps `dealloc`'s contract, which is the system allocator's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const CLIENTS: usize = 200;
+
+/// A server whose clients are connected and validated.
+fn world(threshold: InlineThreshold) -> (NetworkDriver, RawClients) {
+    let settings = NetworkSettings::builder()
+        .plain()
+        .inline_threshold(threshold)
+        .build()
+        .unwrap();
+    let mut server = NetworkDriver::new(settings).unwrap();
+    server.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    server.listen().unwrap();
+    let clients = RawClients::connect(&mut server, CLIENTS);
+    (server, clients)
+}
+
+/// One message from every client, echoed.
+fn round(server: &mut NetworkDriver, clients: &RawClients) {
+    clients.send();
+    server.update();
+    server.to_concurrent().iter_mut().for_each(answer);
+    server.schedule_flush_send().complete();
+    assert_eq!(clients.receive(), CLIENTS);
+}
+
+#[test]
+fn a_steady_update_allocates_nothing_and_a_spread_one_only_its_spawns() {
+    let rounds = 50;
+    let (mut server, clients) = world(InlineThreshold::AlwaysInline);
+    round(&mut server, &clients);
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    (0..rounds).for_each(|_| round(&mut server, &clients));
+    assert_eq!(
+        ALLOCATIONS.load(Ordering::Relaxed) - before,
+        0,
+        "allocations of {rounds} inline rounds"
+    );
+
+    let (mut server, clients) = world(InlineThreshold::NeverInline);
+    round(&mut server, &clients);
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    (0..rounds).for_each(|_| round(&mut server, &clients));
+    let threads =
+        u64::try_from(std::thread::available_parallelism().map_or(1, usize::from)).unwrap();
+    let allocated = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    // An update and a flush a round, each with one lead and threads − 1 helpers; rayon's injector
+    // takes a block now and then.
+    let allowed = rounds * 2 * (threads + 1) * 2;
+    assert!(
+        allocated <= allowed,
+        "{allocated} allocations in {rounds} spread rounds, at most {allowed} allowed"
+    );
+
+    idle_connections_cost_at_most_a_kibibyte();
+}
+
+/// Part of the one test of this file: the counters are the process's.
+fn idle_connections_cost_at_most_a_kibibyte() {
+    let bytes = |clients: usize| {
+        let before = IN_USE.load(Ordering::Relaxed);
+        let settings = NetworkSettings::builder()
+            .plain()
+            .fixed_frame_time(std::time::Duration::from_millis(400))
+            .address_validation(drumfire::settings::AddressValidation::Off)
+            .inline_threshold(InlineThreshold::AlwaysInline)
+            .build()
+            .unwrap();
+        let mut server = NetworkDriver::new(settings).unwrap();
+        server.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        server.listen().unwrap();
+        let address = server.local_endpoint().to_socket_addr().unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for index in 0..clients {
+            let mut request = b"UTP\x01\x01".to_vec();
+            request.extend_from_slice(&(index as u64 + 1).to_le_bytes());
+            socket.send_to(&request, address).unwrap();
+            if index % 64 == 63 {
+                server.update();
+                while server.accept().is_some() {}
+            }
+        }
+        for _ in 0..40 {
+            server.update();
+            while server.accept().is_some() {}
+        }
+        assert_eq!(server.connections().count(), clients);
+        let used = IN_USE.load(Ordering::Relaxed) - before;
+        drop(server);
+        used
+    };
+    let (few, many) = (bytes(64), bytes(4096));
+    let each = (many - few) / (4096 - 64);
+    println!("{each} bytes an idle connection");
+    assert!(each <= 1024, "{each} bytes an idle connection");
+}
