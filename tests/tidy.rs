@@ -55,7 +55,7 @@ const LARGEST_FILE: usize = 600;
 const LARGE_FILE: usize = 400;
 
 /// Blocks, functions and implementations marked unsafe in `src/`.
-const UNSAFE_BUDGET: usize = 0;
+const UNSAFE_BUDGET: usize = 4;
 
 /// The test that counts allocations, and with it the one global allocator of the repository.
 const ALLOCATOR_TEST: &str = "tests/alloc";
@@ -130,8 +130,8 @@ fn rustls_is_named_by_crypto_alone() {
 }
 
 #[test]
-fn libc_is_named_by_the_system_calls_alone() {
-    complain(&word_complaints(&sources(&["src"], ".rs"), "libc", &[SYS]));
+fn libc_is_named_by_the_sockets_alone() {
+    complain(&word_complaints(&sources(&["src"], ".rs"), "libc", &["src/interface/udp/"]));
 }
 
 #[test]
