@@ -291,7 +291,10 @@ pub fn stream_reader(data: &[u8]) {
             reader.bytes_read() <= content.len(),
             "nothing is read beyond the end"
         );
-        assert!(reader.check().is_err() || !reader.has_failed_reads(), "a failure has a reason");
+        assert!(
+            reader.check().is_err() || !reader.has_failed_reads(),
+            "a failure has a reason"
+        );
     }
 }
 
@@ -326,7 +329,7 @@ fn set(builder: NetworkSettingsBuilder, pick: u8, value: u64) -> NetworkSettings
     let size = usize::try_from(value).unwrap_or(usize::MAX);
     let count = u32::try_from(value).unwrap_or(u32::MAX);
     let time = Duration::from_micros(value);
-    let even = value % 2 == 0;
+    let even = value.is_multiple_of(2);
     match pick {
         0 => builder.plain(),
         1 => builder.connect_timeout(time),

@@ -1,5 +1,8 @@
 //! Every file of the fuzz corpus, through the functions of the fuzz targets.
 
+#![expect(clippy::unwrap_used, reason = "these helpers serve tests only")]
+
+#[expect(unreachable_pub, reason = "to the fuzz package this file is a library")]
 #[path = "../fuzz/drive.rs"]
 mod drive;
 

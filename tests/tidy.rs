@@ -131,7 +131,11 @@ fn rustls_is_named_by_crypto_alone() {
 
 #[test]
 fn libc_is_named_by_the_sockets_alone() {
-    complain(&word_complaints(&sources(&["src"], ".rs"), "libc", &["src/interface/udp/"]));
+    complain(&word_complaints(
+        &sources(&["src"], ".rs"),
+        "libc",
+        &["src/interface/udp/"],
+    ));
 }
 
 #[test]

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 /// One text file of the repository.
 #[derive(Debug)]
-pub struct Source {
+pub(crate) struct Source {
     /// Path from the repository's root, with forward slashes.
-    pub path: String,
-    pub text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl Source {
-    pub fn new(path: &str, text: &str) -> Self {
+    pub(crate) fn new(path: &str, text: &str) -> Self {
         Self {
             path: path.to_owned(),
             text: text.to_owned(),
@@ -20,14 +20,14 @@ impl Source {
     }
 
     /// The text without comments and without what stands in quotes, line for line.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         code_of(&self.text)
     }
 }
 
 /// Every text file below `folders` (the whole repository for `[""]`) whose name ends in `ending`,
 /// build products left out, in order of path.
-pub fn sources(folders: &[&str], ending: &str) -> Vec<Source> {
+pub(crate) fn sources(folders: &[&str], ending: &str) -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     for folder in folders {
@@ -158,14 +158,14 @@ fn character(text: &str) -> usize {
 }
 
 /// Whether `word` occurs in `code` as a word of its own; returns the line, from 1.
-pub fn line_of_word(code: &str, word: &str) -> Option<usize> {
+pub(crate) fn line_of_word(code: &str, word: &str) -> Option<usize> {
     code.lines()
         .position(|line| has_word(line, word))
         .map(|line| line + 1)
 }
 
 /// Whether `word` occurs in `line` as a word of its own.
-pub fn has_word(line: &str, word: &str) -> bool {
+pub(crate) fn has_word(line: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
         let before = line.get(..at).and_then(|text| text.chars().next_back());
