@@ -30,6 +30,8 @@ pub(crate) struct Staging {
     pub(crate) runs: Runs,
     /// Datagrams of each lane in this update.
     pub(crate) counts: [u16; LANES_PER_SHARD],
+    /// Whether a slice of this update has gone to the shard already, which thus must be served.
+    pub(crate) given: bool,
 }
 
 /// How far an update has come.
@@ -131,6 +133,7 @@ impl Back {
             self.core.staging.push(Staging {
                 runs: Runs::default(),
                 counts: [0; LANES_PER_SHARD],
+                given: false,
             });
             self.core.wake.push(NEVER);
         }
@@ -249,7 +252,7 @@ impl Back {
                 .core
                 .staging
                 .get(index)
-                .is_some_and(|staging| !staging.runs.is_empty())
+                .is_some_and(|staging| staging.given || !staging.runs.is_empty())
                 || self
                     .desks
                     .get_mut(index)
@@ -318,6 +321,7 @@ impl Back {
         if mode == Mode::Last {
             staging.counts = [0; LANES_PER_SHARD];
         }
+        staging.given = mode == Mode::Slice;
         Some(Work {
             shard,
             desk,
