@@ -21,7 +21,10 @@ fn connections_and_messages_of_every_slice_arrive_in_the_update_that_received_th
         let network = InProcessNetwork::new();
         let settings = NetworkSettings::builder()
             .plain()
-            .workers(Workers::Own { threads: 2, pinning: Pinning::No })
+            .workers(Workers::Own {
+                threads: 2,
+                pinning: Pinning::No,
+            })
             .inline_threshold(InlineThreshold::NeverInline)
             .slice_size(256)
             .slice_overlap(overlap)
@@ -51,7 +54,8 @@ fn connections_and_messages_of_every_slice_arrive_in_the_update_that_received_th
             server.update();
             for connection in &accepted {
                 for message in 0..2 {
-                    let Some(NetworkEvent::Data { mut reader, .. }) = server.pop_event_for_connection(*connection)
+                    let Some(NetworkEvent::Data { mut reader, .. }) =
+                        server.pop_event_for_connection(*connection)
                     else {
                         panic!("{connection} lacks message {message} of round {round}");
                     };
