@@ -494,7 +494,7 @@ mod simulated {
         };
         let world = world(5, 1, conditions);
         let numbers: Vec<[u8; 1]> = (0..200).map(|n| [n]).collect();
-        let slices: Vec<&[u8]> = numbers.iter().map(|n| n.as_slice()).collect();
+        let slices: Vec<&[u8]> = numbers.iter().map(<[u8; 1]>::as_slice).collect();
         send(&world.clients[0], &local(1), &slices);
         world.network.advance(10 * MILLISECOND);
         let got: Vec<u8> = receive(&world.server).iter().map(|got| got.1[0]).collect();

@@ -1,7 +1,6 @@
 //! The UDP interface on real sockets of this machine, by both paths to the system.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "helpers of tests fail by panicking, too"
 )]
 
