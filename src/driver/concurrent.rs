@@ -113,9 +113,8 @@ impl Concurrent<'_> {
             share = u64::try_from(pool.threads()).unwrap_or(1);
             pool.install(|| self.par_iter_mut().for_each(job));
         }
-        if ports > 0 {
-            let spent = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            let cost = spent.saturating_mul(share) / ports;
+        let spent = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        if let Some(cost) = spent.saturating_mul(share).checked_div(ports) {
             *self.port_cost = (*self.port_cost * 7 + cost) / 8;
         }
     }

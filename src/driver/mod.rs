@@ -335,6 +335,13 @@ impl NetworkDriver {
         self.front.disconnect(connection);
     }
 
+    /// Vouches that the peer receives at its address, by a check of the application's own (a login
+    /// answered, say). For clients before Unity Transport 2.5, which answer no probe. Without effect
+    /// unless the settings say [`LegacyValidation::Allowed`](crate::settings::LegacyValidation).
+    pub fn vouch_for(&mut self, connection: NetworkConnection) {
+        self.front.vouch(connection);
+    }
+
     /// State of a connection; disconnected for handles that name none.
     pub fn connection_state(&self, connection: NetworkConnection) -> ConnectionState {
         self.front.state(connection)

@@ -118,6 +118,19 @@ impl Office {
         }
     }
 
+    /// Vouches for a peer's address.
+    pub(crate) fn vouch(&mut self, connection: NetworkConnection) {
+        if self.state(connection) == ConnectionState::Disconnected {
+            return;
+        }
+        if let Some(desk) = self.desks.get_mut(connection.shard())
+            && let Some(outbox) = desk.outboxes.get_mut(connection.lane())
+        {
+            outbox.get_mut().wish(RecordKind::Vouched);
+            desk.marks.written(connection.lane());
+        }
+    }
+
     /// The next event of any connection the application has, in slot order.
     pub(crate) fn pop_event(&mut self) -> Option<(NetworkConnection, NetworkEvent<'_>)> {
         let (shard, lane) = self.next_ready()?;

@@ -32,16 +32,6 @@ impl Replies {
             .map(|(path, range)| (path, self.bytes.get(range.clone()).unwrap_or_default()))
     }
 
-    /// How many datagrams there are.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// Forgets the datagrams; the memory stays.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();

@@ -3,8 +3,11 @@
 use super::lead::Back;
 use super::send::Batch;
 use super::timing::Stopwatch;
+use crate::counters::{DropReason, Drops};
+use crate::error::DisconnectReason;
 use crate::id::{LANES_PER_SHARD, NetworkConnection};
 use crate::interface::Transmit;
+use crate::journal::Kind;
 use crate::link::Notice;
 
 /// An incoming connection that waits for `accept`.
@@ -12,6 +15,33 @@ use crate::link::Notice;
 pub(crate) struct Incoming {
     pub(crate) connection: NetworkConnection,
     pub(crate) payload: Vec<u8>,
+}
+
+/// How connections ended, since the driver was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Endings {
+    /// By this application's `disconnect`, or refused by this driver.
+    pub local: u64,
+    /// By the peer.
+    pub remote: u64,
+    /// By silence, or for want of an answer.
+    pub timeout: u64,
+    /// Otherwise: see the events' reasons.
+    pub other: u64,
+}
+
+impl Endings {
+    fn count(&mut self, reason: Option<DisconnectReason>) {
+        match reason {
+            None => self.local += 1,
+            Some(DisconnectReason::ClosedByRemote) => self.remote += 1,
+            Some(DisconnectReason::Timeout | DisconnectReason::MaxConnectionAttempts) => {
+                self.timeout += 1
+            }
+            Some(_) => self.other += 1,
+        }
+    }
 }
 
 /// What an update has for the front.
@@ -30,6 +60,7 @@ pub(crate) struct Outcome {
 /// Merges the reports of the shards that were served.
 pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
     let mut established: Vec<(u64, u32, Vec<u8>)> = Vec::new();
+    let before = back.core.inward.drops;
     let Back {
         core,
         shards,
@@ -59,9 +90,10 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
                 Notice::Accepted { lane } => core.endpoint.accepted(first + u32::from(lane)),
                 Notice::Validated { lane } => core.endpoint.validated(first + u32::from(lane)),
                 Notice::Moved { lane, from, to } => {
-                    core.endpoint.moved(first + u32::from(lane), &from, &to)
+                    core.endpoint.moved(first + u32::from(lane), &from, &to);
                 }
-                Notice::Closed { lane, .. } => {
+                Notice::Closed { lane, reason } => {
+                    core.endings.count(reason);
                     let slot = first + u32::from(lane);
                     core.endpoint.closed(slot);
                     outcome.closed.push(slot);
@@ -69,6 +101,8 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
             }
         }
     }
+    note_drops(back, &before);
+    let Back { core, outcome, .. } = back;
     established.sort_by_key(|(order, slot, _)| (*order, *slot));
     for (_, slot, payload) in established {
         outcome.incoming.push(Incoming {
@@ -81,6 +115,39 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
     send_replies(back);
     back.core.site.interface.flush();
     watch.lap(&mut back.core.times.finish);
+}
+
+/// Says in the journal what links dropped for reasons somebody can mend.
+fn note_drops(back: &mut Back, before: &Drops) {
+    let core = &mut back.core;
+    let now = core.site.now.at;
+    for (reason, kind, remedy) in [
+        (
+            DropReason::UnknownPipeline,
+            Kind::UnknownPipeline,
+            "create the same pipelines in the same order on both sides",
+        ),
+        (
+            DropReason::UnknownType,
+            Kind::UnknownType,
+            "the peer speaks another version of the protocol",
+        ),
+        (
+            DropReason::InternalError,
+            Kind::InternalError,
+            "this is a bug in drumfire: please report it",
+        ),
+    ] {
+        let more = core.inward.drops.get(reason) - before.get(reason);
+        if more > 0 {
+            let name = reason.name();
+            core.endpoint.journal().note(
+                now,
+                kind,
+                format_args!("{more} packets dropped as {name}: {remedy}"),
+            );
+        }
+    }
 }
 
 /// Sends the answers to strangers. What the interface has no room for is dropped: strangers ask again.

@@ -13,7 +13,7 @@ use super::shard::{NEVER, Shard, is_due};
 use super::site::Site;
 use super::task::Task;
 use super::timing::{StageTimes, Stopwatch};
-use super::{Outcome, decrypt, finish, process, receive, route, send};
+use super::{Endings, Outcome, decrypt, finish, process, receive, route, send};
 use crate::buffer::batch::{BATCH_SIZE, ReceiveBatch};
 use crate::buffer::desk::Desk;
 use crate::buffer::runs::Runs;
@@ -66,6 +66,7 @@ pub(crate) struct Core {
     pub(crate) sent: Flow,
     pub(crate) times: StageTimes,
     pub(crate) report: SendReport,
+    pub(crate) endings: Endings,
     /// Updates that ended with datagrams left in the interface because of `rx_budget`.
     pub(crate) receive_deferred: u64,
     pub(crate) rx_budget: usize,

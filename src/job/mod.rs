@@ -27,6 +27,7 @@ mod task;
 mod threshold;
 mod timing;
 
+pub use finish::Endings;
 pub(crate) use finish::{Incoming, Outcome};
 pub(crate) use lead::{Back, Core, Crew, Phase, Step, lead, run};
 pub use parallel::ParallelIterator;
@@ -35,7 +36,6 @@ pub(crate) use pool::Pool;
 pub use pool::PoolError;
 pub(crate) use process::end_shard;
 pub use rayon::ThreadPool;
-pub(crate) use shard::Shard;
 pub(crate) use site::Site;
 pub(crate) use task::{Next, Panic};
 pub(crate) use threshold::{Plan, Threshold};

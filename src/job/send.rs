@@ -18,6 +18,7 @@ use crate::buffer::outbox::Outbox;
 use crate::counters::{DropReason, Flow};
 use crate::id::LANES_PER_SHARD;
 use crate::interface::{NetworkInterface, SendFault, SendReport, Transmit};
+use crate::link::Link;
 
 /// Most bytes a shard keeps for an interface that has no room.
 const DEFERRED_LIMIT: usize = 1 << 20;
@@ -158,10 +159,7 @@ fn send_egress(
             Source::Outbox => outboxes.get(lane).copied().flatten().map(Outbox::bytes),
         };
         let path = match outgoing.route {
-            Route::Current => links
-                .get(lane)
-                .and_then(Option::as_ref)
-                .map(|link| link.path()),
+            Route::Current => links.get(lane).and_then(Option::as_ref).map(Link::path),
             Route::Detour(index) => egress.detours().get(index as usize),
         };
         let start = outgoing.start as usize;
