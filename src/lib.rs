@@ -4,6 +4,10 @@
 //! do: receive, decrypt, process and send run as batched jobs over a rayon pool, events are
 //! double-buffered, and the game loop only schedules and completes.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod endpoint;
 mod job;
 mod journal;

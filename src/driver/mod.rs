@@ -28,12 +28,15 @@ pub use port::{ConnectionPort, Events, Sender};
 pub use send::SendGuard;
 pub use statistics::{ConnectionStatistics, DriverStatistics};
 
+pub use crate::endpoint::EndpointStatistics;
+pub use crate::job::{PoolError, StageTimes};
+
 use crate::address::NetworkEndpoint;
 use crate::buffer::desk::ConnectionState;
 use crate::error::{BindError, ListenError, PipelineError, SendError, WaitOutcome};
 use crate::id::{NetworkConnection, NetworkPipeline, StageId};
 use crate::interface::{NetworkInterface, UdpInterface};
-use crate::job::{Back, Crew, Pool, PoolError, Threshold};
+use crate::job::{Back, Crew, Pool, Threshold};
 use crate::settings::NetworkSettings;
 use crate::time::Timestamp;
 use clock::Clock;

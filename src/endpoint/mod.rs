@@ -86,31 +86,32 @@ pub(crate) enum Verdict {
 
 /// What the endpoint has seen since the driver was made, and what it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct EndpointStatistics {
+#[non_exhaustive]
+pub struct EndpointStatistics {
     /// Connections there are, those started here included.
-    pub(crate) connections: usize,
+    pub connections: usize,
     /// Most connections at a time.
-    pub(crate) connections_high_water: usize,
+    pub connections_high_water: usize,
     /// Incoming connections whose peer has not proved its address.
-    pub(crate) unproven: usize,
+    pub unproven: usize,
     /// Incoming connections the application has not accepted.
-    pub(crate) waiting_for_accept: usize,
+    pub waiting_for_accept: usize,
     /// Half-open records there are.
-    pub(crate) half_open: usize,
+    pub half_open: usize,
     /// Most half-open records at a time.
-    pub(crate) half_open_high_water: usize,
+    pub half_open_high_water: usize,
     /// Half-open records that gave way to others.
-    pub(crate) half_open_evicted: u64,
+    pub half_open_evicted: u64,
     /// Half-open records whose time ran out.
-    pub(crate) half_open_expired: u64,
+    pub half_open_expired: u64,
     /// Whether requests are answered without a record.
-    pub(crate) under_load: bool,
+    pub under_load: bool,
     /// Requests answered without a record.
-    pub(crate) stateless_accepts: u64,
+    pub stateless_accepts: u64,
     /// Clients turned away: no connection was free, or none was wanted.
-    pub(crate) refused: u64,
+    pub refused: u64,
     /// Of those, because their address had as many as it may (`max_connections_per_ip`).
-    pub(crate) refused_per_ip: u64,
+    pub refused_per_ip: u64,
 }
 
 /// Counts of the endpoint that are nobody else's.
