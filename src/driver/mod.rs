@@ -21,6 +21,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use concurrent::Concurrent;
+use concurrent::PortCost;
 pub use event::NetworkEvent;
 pub use handle::JobHandle;
 pub use port::{ConnectionPort, Events, Sender};
@@ -131,7 +132,7 @@ pub struct NetworkDriver {
     closing: VecDeque<u32>,
     /// Host names being resolved.
     lookups: Vec<Lookup>,
-    port_cost: u64,
+    port_cost: PortCost,
     /// The shard that was trimmed last, and when the next is due.
     trimmed: usize,
     next_trim: Timestamp,
@@ -431,7 +432,7 @@ impl NetworkDriver {
             statistics: DriverStatistics::default(),
             closing: VecDeque::new(),
             lookups: Vec::new(),
-            port_cost: 100,
+            port_cost: PortCost::default(),
             trimmed: 0,
             next_trim: Timestamp::ZERO,
             bound: false,

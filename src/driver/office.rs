@@ -225,7 +225,22 @@ impl Office {
         self.desks
             .iter_mut()
             .enumerate()
-            .flat_map(move |(shard, desk)| ports_of(shard, desk, shape))
+            .flat_map(move |(shard, desk)| ports_of(shard, desk, shape, Visit::All))
+    }
+
+    /// The same, of connections with unread events only.
+    pub(crate) fn ready_ports(&mut self) -> impl Iterator<Item = ConnectionPort<'_>> {
+        let shape = &self.shape;
+        self.desks
+            .iter_mut()
+            .enumerate()
+            .flat_map(move |(shard, desk)| ports_of(shard, desk, shape, Visit::Ready))
+    }
+
+    /// How many ports there are.
+    pub(crate) fn count(&self, visit: Visit) -> u64 {
+        let ports = self.desks.iter().map(|desk| visit.lanes(desk));
+        ports.map(|lanes| u64::from(lanes.count_ones())).sum()
     }
 
     /// Handles of every connection the application has, in slot order.
@@ -257,28 +272,51 @@ impl Office {
     }
 }
 
+/// Which connections a loop goes to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Visit {
+    /// All the application has.
+    All,
+    /// Of these, those with unread events.
+    Ready,
+}
+
+impl Visit {
+    /// The lanes it goes to, a bit each.
+    fn lanes(self, desk: &Desk) -> u64 {
+        match self {
+            Self::All => desk.owned,
+            Self::Ready => desk.owned & desk.ready,
+        }
+    }
+}
+
 /// The ports of one desk's connections.
 pub(crate) fn ports_of<'a>(
     shard: usize,
     desk: &'a mut Desk,
     shape: &'a Shape,
+    visit: Visit,
 ) -> impl Iterator<Item = ConnectionPort<'a>> {
+    let lanes = visit.lanes(desk);
     let Desk {
         inboxes,
         outboxes,
         snapshots,
         marks,
-        owned,
         ..
     } = desk;
-    let (owned, marks) = (*owned, &*marks);
+    let marks = &*marks;
+    // Lanes behind the last one are not even looked at: a desk without any costs nothing.
+    let last = usize::try_from(u64::BITS - lanes.leading_zeros()).unwrap_or(LANES_PER_SHARD);
     inboxes
         .iter_mut()
         .zip(outboxes)
         .zip(&*snapshots)
         .enumerate()
+        .take(last)
         .filter_map(move |(lane, ((inbox, outbox), snapshot))| {
-            if owned & (1 << lane) == 0 {
+            if lanes & (1 << lane) == 0 {
                 return None;
             }
             let index = u32::try_from(shard * LANES_PER_SHARD + lane).ok()?;
