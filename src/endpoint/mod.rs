@@ -283,6 +283,18 @@ impl Endpoint {
         self.slots.high_water()
     }
 
+    /// Whether there is no connection.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Connections the application has not accepted.
+    #[cfg(test)]
+    pub(crate) fn waiting_for_accept(&self) -> usize {
+        self.slots.waiting()
+    }
+
     /// Log lines written and suppressed.
     pub(crate) fn log_lines(&self) -> (u64, u64) {
         self.journal.totals()

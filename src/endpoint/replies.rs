@@ -32,6 +32,12 @@ impl Replies {
             .map(|(path, range)| (path, self.bytes.get(range.clone()).unwrap_or_default()))
     }
 
+    /// Whether there is none.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Forgets the datagrams; the memory stays.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
