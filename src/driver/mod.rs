@@ -16,6 +16,7 @@ mod misuse;
 mod office;
 mod port;
 mod send;
+mod shape;
 mod statistics;
 mod update;
 

@@ -3,9 +3,8 @@
 //! Packets first, in order of arrival; then, once an update, each lane that has anything to do is
 //! served: its messages and wishes in the order they were made, then its timers.
 
-use super::lead::Mode;
 use super::shard::{NEVER, Shard};
-use super::site::Site;
+use super::site::{Mode, Site};
 use crate::buffer::desk::{Desk, Snapshot, lanes_of};
 use crate::buffer::inbox::EventKind;
 use crate::buffer::outbox::RecordKind;
@@ -184,17 +183,6 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
     }
     if link.is_closed() {
         *deadline = NEVER;
-    }
-}
-
-/// Frees the lanes whose link is closed, once nothing refers to its path any more.
-pub(crate) fn sweep(shard: &mut Shard) {
-    for notice in &shard.notices {
-        if let Notice::Closed { lane, .. } = notice
-            && let Some(slot) = shard.links.get_mut(usize::from(*lane))
-        {
-            *slot = None;
-        }
     }
 }
 
