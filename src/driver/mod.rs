@@ -7,6 +7,7 @@
 //! This floor reads the clock, and speaks Unity Transport's words.
 
 mod clock;
+mod closing;
 mod concurrent;
 mod connect;
 mod event;

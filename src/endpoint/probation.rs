@@ -21,8 +21,8 @@ use super::{Endpoint, Replies, Verdict};
 use crate::counters::DropReason;
 use crate::link::Rules;
 use crate::link::proof::{AddressProof, Answer, PAIR_LEN};
-use crate::time::Now;
-use crate::wire::connection::{Packet, push_disconnect};
+use crate::time::{Now, Timestamp};
+use crate::wire::connection::{MESSAGE_HEADER_LEN, Packet, push_disconnect};
 
 impl Endpoint {
     /// Lets records go whose time is over.
@@ -35,6 +35,16 @@ impl Endpoint {
             }
         }
         self.journal.service(now.at);
+    }
+
+    /// The driver is closing: half-open clients, to which it looks as if they were connected, are
+    /// told within what their address may be sent.
+    pub(crate) fn dismiss(&mut self, replies: &mut Replies) {
+        while let Some(record) = self.half_open.expire(Timestamp::NEVER) {
+            if record.proof.allows(MESSAGE_HEADER_LEN) {
+                replies.push(&record.path(), |out| push_disconnect(out, record.token));
+            }
+        }
     }
 
     /// A packet of a client that has a half-open record.

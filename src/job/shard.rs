@@ -81,6 +81,19 @@ impl Shard {
         }
     }
 
+    /// Marks every connection as left by the application. False if there is none.
+    pub(crate) fn leave_all(&mut self) -> bool {
+        for (lane, _) in self
+            .links
+            .iter()
+            .enumerate()
+            .filter(|(_, link)| link.is_some())
+        {
+            self.leaving |= 1 << lane;
+        }
+        self.leaving != 0
+    }
+
     /// Frees the lanes whose link is closed, once nothing refers to its path any more.
     pub(crate) fn sweep(&mut self) {
         for notice in &self.notices {

@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 use crate::wire::connection::{MESSAGE_HEADER_LEN, push_disconnect};
 
 /// Time between two copies.
-const APART: Duration = Duration::from_millis(20);
+const APART: Duration = Duration::from_millis(15);
 
 /// After this no further copy is worth waiting for (R24).
 const SPREAD: Duration = Duration::from_millis(50);
