@@ -206,12 +206,13 @@ impl Endpoint {
         self.admit(now.at, rules, path, datagram, inward, replies)
     }
 
-    /// Begins a connection to `remote`: a slot, and a token nobody else has.
+    /// Begins a connection to `remote`: a slot, and a token nobody else has. A host name that is
+    /// being resolved has no endpoint yet.
     pub(crate) fn connect(
         &mut self,
         remote: &NetworkEndpoint,
     ) -> Result<(NetworkConnection, Token), ConnectError> {
-        if remote.is_unusable_source() {
+        if remote.is_valid() && remote.is_unusable_source() {
             return Err(ConnectError::InvalidEndpoint { endpoint: *remote });
         }
         let token = loop {
