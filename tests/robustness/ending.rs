@@ -1,5 +1,7 @@
 //! R23, R24: how connections and drivers end.
 
+use std::time::Duration;
+
 use drumfire::ConnectionState;
 use drumfire::error::DisconnectReason;
 use drumfire::interface::Conditions;
@@ -55,7 +57,7 @@ fn r23_kill9() {
 fn r23_silence_ends_within_a_second_of_its_timeout() {
     let mut world = World::with(1, settings().disconnect_timeout(ms(2_000)), settings());
     let (_, theirs) = world.connect_proved(0);
-    let mut spent = FRAME * 0;
+    let mut spent = Duration::ZERO;
     while world.server.driver.connection_state(theirs) == ConnectionState::Connected {
         world.server.update();
         spent += FRAME;

@@ -84,7 +84,7 @@ fn r34_panic_everywhere() {
                     let mut view = driver.to_concurrent();
                     catch_unwind(AssertUnwindSafe(|| {
                         view.for_each(|port| {
-                            assert!(port.connection().index() < 50, "in half the ports")
+                            assert!(port.connection().index() < 50, "in half the ports");
                         });
                     }))
                 }

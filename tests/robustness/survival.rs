@@ -154,10 +154,13 @@ fn filled(filling: &str, len: usize, token: Token, dice: &mut Dice) -> Vec<u8> {
     }
 }
 
+/// A state's name, and how to get there.
+type State = (&'static str, fn() -> Stage);
+
 #[test]
 fn r01_every_length_every_state() {
     let discovering = || settings().path_mtu_discovery(PathMtuDiscovery::On);
-    let states: [(&str, fn() -> Stage); 10] = [
+    let states: [State; 10] = [
         ("a server nobody talks to", || Stage::server(settings())),
         ("a server whose client has not spoken", || {
             Stage::admitted(settings())

@@ -1,9 +1,10 @@
 //! R7: time.
 
+use std::time::Duration;
+
 use drumfire::ConnectionState;
 use drumfire::error::DisconnectReason;
 use drumfire::wire::connection::Token;
-use std::time::Duration;
 
 use crate::support::{Event, Net, Node, SERVER, World, data, heartbeat, ms, request, settings};
 
