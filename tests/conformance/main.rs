@@ -4,7 +4,12 @@
 //! network, with a fixed frame time of 16 ms. Where drumfire differs on purpose, the test says so.
 //! Rows that the types make impossible are `compile_fail` tests in `src/driver/misuse.rs`.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these helpers serve tests only")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these helpers serve tests only"
+)]
 
 mod closing;
 mod connecting;

@@ -90,18 +90,27 @@ pub enum Action {
     Connect,
     Disconnect,
     /// Before the update.
-    Send { pipeline: u8, message: Vec<u8> },
+    Send {
+        pipeline: u8,
+        message: Vec<u8>,
+    },
     /// After the update, and flushed: an answer to what the update brought.
-    Answer { pipeline: u8, message: Vec<u8> },
+    Answer {
+        pipeline: u8,
+        message: Vec<u8>,
+    },
     /// Questions of the application.
-    AskMaxPayload { pipeline: u8 },
+    AskMaxPayload {
+        pipeline: u8,
+    },
     AskMaxMessageSize,
     AskState,
 }
 
 impl Recording {
     pub fn load(scenario: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/udp_{scenario}.json"));
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/udp_{scenario}.json"));
         let text = fs::read_to_string(path).expect("the recording is part of the repository");
         serde_json::from_str(&text).expect("a recording is JSON")
     }
@@ -120,7 +129,12 @@ impl Recording {
             .disconnect_copies(1);
         let mut words = options.split_whitespace();
         while let Some(option) = words.next() {
-            let mut number = || words.next().and_then(|word| word.parse::<u32>().ok()).expect("an option has a number");
+            let mut number = || {
+                words
+                    .next()
+                    .and_then(|word| word.parse::<u32>().ok())
+                    .expect("an option has a number")
+            };
             settings = match option {
                 "--connect-timeout" => settings.connect_timeout(ms(number().into())),
                 "--heartbeat-timeout" => settings.heartbeat_timeout(ms(number().into())),
@@ -144,13 +158,18 @@ impl Recording {
     /// The client's token.
     pub fn token(&self) -> Token {
         let first = self.packets.first().expect("a recording has packets");
-        peek_token(&first.bytes()).expect("the first packet is a request").1
+        peek_token(&first.bytes())
+            .expect("the first packet is a request")
+            .1
     }
 
     /// The last tick in which anything happens.
     pub fn last_tick(&self) -> u64 {
         let packets = self.packets.iter().map(|packet| packet.tick);
-        packets.chain(self.events.iter().map(|event| event.tick)).max().unwrap_or(0)
+        packets
+            .chain(self.events.iter().map(|event| event.tick))
+            .max()
+            .unwrap_or(0)
     }
 
     /// What our side's application does in `tick`, in order.
@@ -161,7 +180,13 @@ impl Recording {
         }
         let mut after_data = false;
         for event in self.events_of(role, tick) {
-            let number = |name: &str| event.detail.get(name).and_then(Value::as_u64).expect("the detail is a number");
+            let number = |name: &str| {
+                event
+                    .detail
+                    .get(name)
+                    .and_then(Value::as_u64)
+                    .expect("the detail is a number")
+            };
             let pipeline = || u8::try_from(number("pipe")).expect("a pipeline id is a byte");
             match event.ev.as_str() {
                 "Data" => after_data = true,
@@ -169,12 +194,20 @@ impl Recording {
                     let len = usize::try_from(number("len")).expect("a length fits");
                     let message = event.message(len);
                     actions.push(if after_data && role == Role::Server {
-                        Action::Answer { pipeline: pipeline(), message }
+                        Action::Answer {
+                            pipeline: pipeline(),
+                            message,
+                        }
                     } else {
-                        Action::Send { pipeline: pipeline(), message }
+                        Action::Send {
+                            pipeline: pipeline(),
+                            message,
+                        }
                     });
                 }
-                "max_payload" => actions.push(Action::AskMaxPayload { pipeline: pipeline() }),
+                "max_payload" => actions.push(Action::AskMaxPayload {
+                    pipeline: pipeline(),
+                }),
                 "mtu" => actions.push(Action::AskMaxMessageSize),
                 "state" => actions.push(Action::AskState),
                 _ => {}
@@ -203,12 +236,16 @@ impl Recording {
 
     /// Events of our side in `tick`, in order, the recorder's log lines left out.
     fn events_of(&self, role: Role, tick: u64) -> impl Iterator<Item = &RecordedEvent> {
-        self.events.iter().filter(move |event| event.tick == tick && event.side == role.side())
+        self.events
+            .iter()
+            .filter(move |event| event.tick == tick && event.side == role.side())
     }
 
     /// The same, described as our driver's are.
     pub fn described_events(&self, role: Role, tick: u64) -> Vec<String> {
-        self.events_of(role, tick).map(RecordedEvent::describe).collect()
+        self.events_of(role, tick)
+            .map(RecordedEvent::describe)
+            .collect()
     }
 
     /// Packets that our side sent in `tick`.
@@ -225,7 +262,11 @@ impl Recording {
             Role::Client => "s2c",
             Role::Server => "c2s",
         };
-        for packet in self.packets.iter().filter(|packet| packet.direction == theirs) {
+        for packet in self
+            .packets
+            .iter()
+            .filter(|packet| packet.direction == theirs)
+        {
             // A server's packet is in the client's next update; the recorder's own in the same.
             let later = u64::from(role == Role::Client && packet.fate != "injected");
             let (copies, held) = match packet.fate.as_str() {
@@ -233,7 +274,9 @@ impl Recording {
                 "drop" => (0, 0),
                 "dup" => (2, 0),
                 fate => {
-                    let ticks = fate.strip_prefix("hold:").and_then(|ticks| ticks.parse().ok());
+                    let ticks = fate
+                        .strip_prefix("hold:")
+                        .and_then(|ticks| ticks.parse().ok());
                     (1, ticks.unwrap_or_else(|| panic!("fate {fate} is new")))
                 }
             };
@@ -246,7 +289,10 @@ impl Recording {
 
     /// The tick from which on the client is at another port.
     pub fn moves_at(&self) -> Option<u64> {
-        self.packets.iter().find(|packet| packet.direction == "note").map(|packet| packet.tick)
+        self.packets
+            .iter()
+            .find(|packet| packet.direction == "note")
+            .map(|packet| packet.tick)
     }
 
     /// Whether nothing of it needs a pipeline stage.
@@ -269,7 +315,8 @@ impl RecordedPacket {
         recorded.len() == ours.len()
             && (0..ours.len()).all(|at| {
                 let free = |volatile: &Volatile| {
-                    !volatile.why.contains("token") && (volatile.offset..volatile.offset + volatile.len).contains(&at)
+                    !volatile.why.contains("token")
+                        && (volatile.offset..volatile.offset + volatile.len).contains(&at)
                 };
                 recorded.get(at) == ours.get(at) || self.volatile.iter().any(free)
             })
@@ -280,7 +327,12 @@ impl RecordedEvent {
     /// In the words of [`describe`].
     fn describe(&self) -> String {
         let text = |name: &str| self.detail.get(name).and_then(Value::as_str);
-        let number = |name: &str| self.detail.get(name).and_then(Value::as_i64).unwrap_or_default();
+        let number = |name: &str| {
+            self.detail
+                .get(name)
+                .and_then(Value::as_i64)
+                .unwrap_or_default()
+        };
         let len = usize::try_from(number("len")).unwrap_or(0);
         match self.ev.as_str() {
             "Accept" => describe::accept(&unhex(text("connect_payload"))),

@@ -16,7 +16,9 @@ fn r21_request_flood() {
     let mut newcomers = Vec::new();
     for tick in 0..5 * 1_000 / 16 {
         for _ in 0..800 {
-            world.net.inject(dice.address(), SERVER, &request(dice.token(), &[]));
+            world
+                .net
+                .inject(dice.address(), SERVER, &request(dice.token(), &[]));
         }
         // Twenty of them, ten a second.
         if tick % 6 == 0 && newcomers.len() < 20 {
@@ -28,17 +30,33 @@ fn r21_request_flood() {
         }
         world.tick();
         world.server.accept_all();
-        let live = world.server.events().iter().filter(|(_, event)| *event == Event::data(b"live")).count();
+        let live = world
+            .server
+            .events()
+            .iter()
+            .filter(|(_, event)| *event == Event::data(b"live"))
+            .count();
         assert_eq!(live, 20, "of those who are in");
     }
     let statistics = world.server.driver.statistics();
-    assert!(statistics.endpoint.half_open <= 65_536, "{:?}", statistics.endpoint);
-    assert!(statistics.connections <= 10_000, "{}", statistics.connections);
+    assert!(
+        statistics.endpoint.half_open <= 65_536,
+        "{:?}",
+        statistics.endpoint
+    );
+    assert!(
+        statistics.connections <= 10_000,
+        "{}",
+        statistics.connections
+    );
     for (index, ours) in newcomers {
         let state = world.clients[index].driver.connection_state(ours);
         assert_eq!(state, ConnectionState::Connected, "newcomer {index}");
     }
-    assert!(world.clients[0].events().is_empty(), "nobody was disconnected");
+    assert!(
+        world.clients[0].events().is_empty(),
+        "nobody was disconnected"
+    );
     // The flood is over: its records go.
     world.run(12_000 / 16);
     let statistics = world.server.driver.statistics();
@@ -63,13 +81,17 @@ fn r21_max_connections_is_a_hard_cap() {
         }
         assert!(world.server.driver.statistics().connections <= 4);
     }
-    let refused = all.iter().filter(|(_, event)| *event == Event::Disconnect(DisconnectReason::ClosedByRemote));
+    let refused = all
+        .iter()
+        .filter(|(_, event)| *event == Event::Disconnect(DisconnectReason::ClosedByRemote));
     assert_eq!(refused.count(), 2, "who finds no room is told so");
 }
 
 #[test]
 fn r21_one_address_has_its_share_and_no_more() {
-    let strict = settings().max_connections_per_ip(3).limit_loopback(LoopbackLimits::Limited);
+    let strict = settings()
+        .max_connections_per_ip(3)
+        .limit_loopback(LoopbackLimits::Limited);
     let mut world = World::with(5, strict, settings());
     let ours: Vec<_> = (0..5).map(|index| (index, world.start(index))).collect();
     for _ in 0..100 {

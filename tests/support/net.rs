@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use drumfire::address::NetworkEndpoint;
-use drumfire::interface::{Conditions, InProcessNetwork, MemoryInterface, NetworkTally, SimulatedNetwork, Tap};
+use drumfire::interface::{
+    Conditions, InProcessNetwork, MemoryInterface, NetworkTally, SimulatedNetwork, Tap,
+};
 
 use super::Peer;
 

@@ -27,9 +27,15 @@ impl Event {
     pub fn of(event: NetworkEvent<'_>) -> Self {
         match event {
             NetworkEvent::Connect { payload } => Self::Connect(payload.to_vec()),
-            NetworkEvent::Data { pipeline, mut reader } => {
+            NetworkEvent::Data {
+                pipeline,
+                mut reader,
+            } => {
                 let mut bytes = vec![0; reader.length()];
-                assert!(reader.read_bytes(&mut bytes), "a message is readable to its end");
+                assert!(
+                    reader.read_bytes(&mut bytes),
+                    "a message is readable to its end"
+                );
                 Self::Data(pipeline.id(), bytes)
             }
             NetworkEvent::Disconnect { reason } => Self::Disconnect(reason),
@@ -60,9 +66,16 @@ pub struct Node {
 
 impl Node {
     /// A driver over `interface`; `seed` must differ from that of every other driver it talks to.
-    pub fn new(settings: NetworkSettingsBuilder, seed: u64, interface: impl NetworkInterface) -> Self {
+    pub fn new(
+        settings: NetworkSettingsBuilder,
+        seed: u64,
+        interface: impl NetworkInterface,
+    ) -> Self {
         let settings = settings.dangerous_random_seed(seed).build().unwrap();
-        Self { driver: NetworkDriver::with_interface(settings, interface).unwrap(), stories: HashMap::new() }
+        Self {
+            driver: NetworkDriver::with_interface(settings, interface).unwrap(),
+            stories: HashMap::new(),
+        }
     }
 
     /// The same, with its jobs on `pool`.
@@ -73,7 +86,10 @@ impl Node {
         pool: Arc<ThreadPool>,
     ) -> Self {
         let settings = settings.dangerous_random_seed(seed).build().unwrap();
-        Self { driver: NetworkDriver::with_pool(settings, interface, pool), stories: HashMap::new() }
+        Self {
+            driver: NetworkDriver::with_pool(settings, interface, pool),
+            stories: HashMap::new(),
+        }
     }
 
     /// Binds and listens.
@@ -118,7 +134,11 @@ impl Node {
     }
 
     /// Sends a message without a pipeline.
-    pub fn send(&mut self, connection: NetworkConnection, message: &[u8]) -> Result<usize, SendError> {
+    pub fn send(
+        &mut self,
+        connection: NetworkConnection,
+        message: &[u8],
+    ) -> Result<usize, SendError> {
         let mut guard = self.driver.begin_send(NetworkPipeline::NULL, connection)?;
         guard.write_bytes(message);
         guard.end_send()
@@ -133,7 +153,11 @@ impl Node {
     /// R23: the order of a connection's events.
     fn note(&mut self, connection: NetworkConnection, event: &Event) {
         let story = self.stories.get(&connection).copied();
-        assert_ne!(story, Some(Story::Ended), "{connection}: {event:?} behind its Disconnect");
+        assert_ne!(
+            story,
+            Some(Story::Ended),
+            "{connection}: {event:?} behind its Disconnect"
+        );
         let next = match event {
             Event::Connect(_) => {
                 assert_eq!(story, None, "{connection}: Connect behind other events");
@@ -149,9 +173,11 @@ impl Node {
     /// all it is given, so nothing is ever left queued.
     pub fn check(&self) {
         let statistics = self.driver.statistics();
-        for (name, flow) in
-            [("inward", &statistics.inward), ("outward", &statistics.outward), ("sent", &statistics.sent)]
-        {
+        for (name, flow) in [
+            ("inward", &statistics.inward),
+            ("outward", &statistics.outward),
+            ("sent", &statistics.sent),
+        ] {
             check_flow(name, flow);
         }
     }

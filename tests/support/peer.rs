@@ -3,8 +3,8 @@
 use drumfire::address::NetworkEndpoint;
 use drumfire::interface::RawSocket;
 use drumfire::wire::connection::{
-    DATA_HEADER_LEN, Packet, Token, push_accept, push_disconnect, push_heartbeat, push_mtu_ack, push_request,
-    write_data_header,
+    DATA_HEADER_LEN, Packet, Token, push_accept, push_disconnect, push_heartbeat, push_mtu_ack,
+    push_request, write_data_header,
 };
 use drumfire::wire::mtu::ack_for_check;
 
@@ -36,7 +36,10 @@ impl Peer {
 
     /// Everything that has arrived.
     pub fn receive(&self) -> Vec<Vec<u8>> {
-        self.receive_from().into_iter().map(|(_, bytes)| bytes).collect()
+        self.receive_from()
+            .into_iter()
+            .map(|(_, bytes)| bytes)
+            .collect()
     }
 
     /// The kinds of everything that has arrived.
@@ -56,11 +59,18 @@ impl Peer {
     }
 
     /// Accepts the first request among `packets`; its token.
-    pub fn accept_request(&self, to: NetworkEndpoint, packets: &[Vec<u8>], payload: &[u8]) -> Option<Token> {
-        let token = packets.iter().find_map(|packet| match Packet::parse(packet) {
-            Ok(Packet::Request { token, .. }) => Some(token),
-            _ => None,
-        })?;
+    pub fn accept_request(
+        &self,
+        to: NetworkEndpoint,
+        packets: &[Vec<u8>],
+        payload: &[u8],
+    ) -> Option<Token> {
+        let token = packets
+            .iter()
+            .find_map(|packet| match Packet::parse(packet) {
+                Ok(Packet::Request { token, .. }) => Some(token),
+                _ => None,
+            })?;
         let mut accept = Vec::new();
         push_accept(&mut accept, token, payload);
         self.send(to, &accept);

@@ -25,16 +25,33 @@ impl World {
     }
 
     /// The same, with settings.
-    pub fn with(clients: usize, server: NetworkSettingsBuilder, client: NetworkSettingsBuilder) -> Self {
+    pub fn with(
+        clients: usize,
+        server: NetworkSettingsBuilder,
+        client: NetworkSettingsBuilder,
+    ) -> Self {
         Self::on(Net::calm(), clients, server, client)
     }
 
     /// The same, on a network of the caller's.
-    pub fn on(net: Net, clients: usize, server: NetworkSettingsBuilder, client: NetworkSettingsBuilder) -> Self {
+    pub fn on(
+        net: Net,
+        clients: usize,
+        server: NetworkSettingsBuilder,
+        client: NetworkSettingsBuilder,
+    ) -> Self {
         let mut server = Node::new(server, 1, net.interface());
         server.listen_on(SERVER);
-        let clients = (2..).take(clients).map(|seed| Node::new(client.clone(), seed, net.interface())).collect();
-        Self { net, server, clients, ticks: 0 }
+        let clients = (2..)
+            .take(clients)
+            .map(|seed| Node::new(client.clone(), seed, net.interface()))
+            .collect();
+        Self {
+            net,
+            server,
+            clients,
+            ticks: 0,
+        }
     }
 
     /// One update of everybody.
@@ -91,7 +108,10 @@ impl World {
         let (ours, theirs) = self.connect(index);
         self.clients[index].send(ours, b"hello").unwrap();
         self.run(4);
-        assert_eq!(self.server.events_of(theirs), [super::Event::data(b"hello")]);
+        assert_eq!(
+            self.server.events_of(theirs),
+            [super::Event::data(b"hello")]
+        );
         (ours, theirs)
     }
 
