@@ -10,7 +10,11 @@
     reason = "these helpers serve tests only"
 )]
 
-#[expect(dead_code, reason = "each test program uses its part of the support")]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses its part of the support"
+)]
 #[path = "support/mod.rs"]
 mod support;
 

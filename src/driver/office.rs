@@ -10,23 +10,12 @@ use parking_lot::Mutex;
 use super::event::NetworkEvent;
 use super::port::{ConnectionPort, Held};
 use super::send::{SendGuard, Sending};
+use super::shape::Shape;
 use crate::buffer::desk::{ConnectionState, Desk, Snapshot, lanes_of};
-use crate::buffer::outbox::{RecordKind, Rooms};
+use crate::buffer::outbox::RecordKind;
 use crate::error::SendError;
 use crate::id::{LANES_PER_SHARD, NetworkConnection, NetworkPipeline};
 use crate::job::Incoming;
-
-/// What messages look like on this driver: the same for all its connections.
-#[derive(Clone, Debug)]
-pub(crate) struct Shape {
-    /// Pipelines beside the null one.
-    pub(crate) pipelines: u8,
-    /// Transport headers of a packet: padding of the layers below, connection header, pipeline id.
-    pub(crate) header: usize,
-    pub(crate) rooms: Rooms,
-    /// Payload bytes that may wait in one connection's outbox.
-    pub(crate) send_budget: usize,
-}
 
 /// Desks, and the connections that wait for `accept`.
 #[derive(Debug)]
@@ -115,6 +104,19 @@ impl Office {
         if let Some(outbox) = desk.outboxes.get_mut(connection.lane()) {
             outbox.get_mut().wish(RecordKind::Disconnect);
             desk.marks.leaving(connection.lane());
+        }
+    }
+
+    /// Vouches for a peer's address.
+    pub(crate) fn vouch(&mut self, connection: NetworkConnection) {
+        if self.state(connection) == ConnectionState::Disconnected {
+            return;
+        }
+        if let Some(desk) = self.desks.get_mut(connection.shard())
+            && let Some(outbox) = desk.outboxes.get_mut(connection.lane())
+        {
+            outbox.get_mut().wish(RecordKind::Vouched);
+            desk.marks.written(connection.lane());
         }
     }
 

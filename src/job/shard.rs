@@ -10,7 +10,7 @@ use crate::link::{Deadline, Link, Notice};
 use crate::random::Random;
 use crate::time::{Now, Timestamp};
 
-use super::send::Deferred;
+use super::deferred::Deferred;
 
 /// A deadline that never comes.
 pub(crate) const NEVER: Deadline = Deadline {
@@ -78,6 +78,17 @@ impl Shard {
         if lanes > self.links.len() {
             self.links.resize_with(lanes, || None);
             self.deadlines.resize(lanes, NEVER);
+        }
+    }
+
+    /// Frees the lanes whose link is closed, once nothing refers to its path any more.
+    pub(crate) fn sweep(&mut self) {
+        for notice in &self.notices {
+            if let Notice::Closed { lane, .. } = notice
+                && let Some(slot) = self.links.get_mut(usize::from(*lane))
+            {
+                *slot = None;
+            }
         }
     }
 

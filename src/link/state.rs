@@ -1,8 +1,11 @@
 //! The states of a link and the facts beside them. Each owns what it alone needs.
 
+use std::collections::VecDeque;
+
 use super::closing::Closing;
 use super::discovery::{Probing, Survey};
 use super::proof::AddressProof;
+use crate::address::Path;
 use crate::time::Timestamp;
 
 /// Where in its life a link is. The module's documentation draws the transitions.
@@ -54,6 +57,8 @@ pub(super) struct Request {
     pub(super) attempts: u32,
     /// When the latest left; none before the first.
     pub(super) sent_at: Option<Timestamp>,
+    /// Other addresses of the same peer; each request goes to the next one, in turn.
+    pub(super) others: VecDeque<Path>,
 }
 
 /// Which end of the connection this is.

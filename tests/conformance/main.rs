@@ -20,6 +20,10 @@ mod jobs;
 mod mtu;
 mod names;
 mod sending;
-#[expect(dead_code, reason = "each test program uses its part of the support")]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses its part of the support"
+)]
 #[path = "../support/mod.rs"]
 mod support;

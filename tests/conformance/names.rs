@@ -94,6 +94,24 @@ fn m2_an_accept_payload_that_is_too_large_is_refused() {
     );
 }
 
+#[test]
+fn m3_who_leaves_before_the_name_is_resolved_stays_away() {
+    let mut server = server_on("127.0.0.1:0").unwrap();
+    let mut client = driver();
+    let ours = client
+        .connect_to_host("localhost", server.local_endpoint().port())
+        .unwrap();
+    client.disconnect(ours);
+    for _ in 0..20 {
+        client.update();
+        server.wait(ms(5));
+        server.update();
+        assert_eq!(server.accept(), None);
+    }
+    assert!(client.pop_event().is_none());
+    assert_eq!(client.statistics().connections, 0);
+}
+
 /// Drives a driver over real sockets until its first event.
 fn first_event(client: &mut NetworkDriver, server: &mut NetworkDriver) -> Option<Event> {
     for _ in 0..500 {

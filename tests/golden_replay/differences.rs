@@ -7,11 +7,11 @@ use crate::recording::Role::{self, Client, Server};
 
 /// Where our driver differs in one scenario, in one role, for one reason. `what` is in the words of
 /// [`differences`](crate::replay::differences).
-pub struct Difference {
-    pub scenario: &'static str,
-    pub role: Role,
-    pub what: &'static [&'static str],
-    pub why: &'static str,
+pub(crate) struct Difference {
+    pub(crate) scenario: &'static str,
+    pub(crate) role: Role,
+    pub(crate) what: &'static [&'static str],
+    pub(crate) why: &'static str,
 }
 
 const ACCEPT_IN_FRONT: &str = "until the client has spoken, an accept goes in front of every batch: without one, a lost accept kills it";
@@ -29,7 +29,7 @@ const BROKEN_REQUEST: &str =
 const DEAD_PORT: &str =
     "sent as recorded, but the recorder does not keep what goes to the dead port";
 
-pub const DIFFERENCES: &[Difference] = &[
+pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         scenario: "accept_dup_after_connect",
         role: Server,

@@ -16,7 +16,11 @@
 mod differences;
 mod recording;
 mod replay;
-#[expect(dead_code, reason = "each test program uses its part of the support")]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses its part of the support"
+)]
 #[path = "../support/mod.rs"]
 mod support;
 

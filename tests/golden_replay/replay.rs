@@ -19,7 +19,7 @@ const CLIENT_MOVED: NetworkEndpoint = NetworkEndpoint::loopback_ipv4(40_002);
 /// * `-#3 data`: recorded packet 3 was not sent (in its tick);
 /// * `+t2 accept`: in tick 2 a packet was sent that is not recorded (there);
 /// * `-t5 event Data`, `+t5 event Connect`: the same of events, calls and their results.
-pub fn differences(recording: &Recording, role: Role) -> Vec<String> {
+pub(crate) fn differences(recording: &Recording, role: Role) -> Vec<String> {
     Replay::new(recording, role).run()
 }
 

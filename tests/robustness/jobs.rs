@@ -81,13 +81,12 @@ fn r34_panic_everywhere() {
                     .try_complete(),
                 12 => {
                     driver.schedule_update().complete();
-                    let view = AssertUnwindSafe(driver.to_concurrent());
-                    catch_unwind(move || {
-                        let AssertUnwindSafe(mut view) = view;
+                    let mut view = driver.to_concurrent();
+                    catch_unwind(AssertUnwindSafe(|| {
                         view.for_each(|port| {
                             assert!(port.connection().index() < 50, "in half the ports")
                         });
-                    })
+                    }))
                 }
                 _ => driver.schedule_update().then(|(), _| ()).try_complete(),
             };

@@ -13,7 +13,7 @@ use drumfire::{NetworkDriver, NetworkEvent, ThreadPool};
 
 /// An event, with what it borrowed copied out.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Event {
+pub(crate) enum Event {
     /// With the accept payload.
     Connect(Vec<u8>),
     /// Pipeline id and content.
@@ -24,7 +24,7 @@ pub enum Event {
 
 impl Event {
     /// Copies an event.
-    pub fn of(event: NetworkEvent<'_>) -> Self {
+    pub(crate) fn of(event: NetworkEvent<'_>) -> Self {
         match event {
             NetworkEvent::Connect { payload } => Self::Connect(payload.to_vec()),
             NetworkEvent::Data {
@@ -44,7 +44,7 @@ impl Event {
     }
 
     /// A message without a pipeline.
-    pub fn data(bytes: &[u8]) -> Self {
+    pub(crate) fn data(bytes: &[u8]) -> Self {
         Self::Data(0, bytes.to_vec())
     }
 }
@@ -59,14 +59,14 @@ enum Story {
 
 /// A driver under test.
 #[derive(Debug)]
-pub struct Node {
-    pub driver: NetworkDriver,
+pub(crate) struct Node {
+    pub(crate) driver: NetworkDriver,
     stories: HashMap<NetworkConnection, Story>,
 }
 
 impl Node {
     /// A driver over `interface`; `seed` must differ from that of every other driver it talks to.
-    pub fn new(
+    pub(crate) fn new(
         settings: NetworkSettingsBuilder,
         seed: u64,
         interface: impl NetworkInterface,
@@ -79,7 +79,7 @@ impl Node {
     }
 
     /// The same, with its jobs on `pool`.
-    pub fn on_pool(
+    pub(crate) fn on_pool(
         settings: NetworkSettingsBuilder,
         seed: u64,
         interface: impl NetworkInterface,
@@ -93,24 +93,24 @@ impl Node {
     }
 
     /// Binds and listens.
-    pub fn listen_on(&mut self, endpoint: NetworkEndpoint) {
+    pub(crate) fn listen_on(&mut self, endpoint: NetworkEndpoint) {
         self.driver.bind(endpoint).unwrap();
         self.driver.listen().unwrap();
     }
 
     /// One update, scheduled and completed.
-    pub fn update(&mut self) {
+    pub(crate) fn update(&mut self) {
         self.driver.schedule_update().complete();
         self.check();
     }
 
     /// Every connection that waits for it is accepted.
-    pub fn accept_all(&mut self) -> Vec<NetworkConnection> {
+    pub(crate) fn accept_all(&mut self) -> Vec<NetworkConnection> {
         std::iter::from_fn(|| self.driver.accept()).collect()
     }
 
     /// Every unread event.
-    pub fn events(&mut self) -> Vec<(NetworkConnection, Event)> {
+    pub(crate) fn events(&mut self) -> Vec<(NetworkConnection, Event)> {
         let mut events = Vec::new();
         while let Some((connection, event)) = self.driver.pop_event() {
             events.push((connection, Event::of(event)));
@@ -122,7 +122,7 @@ impl Node {
     }
 
     /// Every unread event of one connection.
-    pub fn events_of(&mut self, connection: NetworkConnection) -> Vec<Event> {
+    pub(crate) fn events_of(&mut self, connection: NetworkConnection) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some(event) = self.driver.pop_event_for_connection(connection) {
             events.push(Event::of(event));
@@ -134,7 +134,7 @@ impl Node {
     }
 
     /// Sends a message without a pipeline.
-    pub fn send(
+    pub(crate) fn send(
         &mut self,
         connection: NetworkConnection,
         message: &[u8],
@@ -145,7 +145,7 @@ impl Node {
     }
 
     /// Sends what is queued, and nothing else.
-    pub fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         self.driver.schedule_flush_send().complete();
         self.check();
     }
@@ -171,7 +171,7 @@ impl Node {
 
     /// R40: everything that entered was passed on or dropped for a reason. A network in memory takes
     /// all it is given, so nothing is ever left queued.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let statistics = self.driver.statistics();
         for (name, flow) in [
             ("inward", &statistics.inward),
