@@ -1,5 +1,7 @@
 //! A loop over the connections with unread events goes to these and no others.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests")]
+
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
