@@ -308,10 +308,15 @@ pub(crate) fn ports_of<'a>(
             if lanes & (1 << lane) == 0 {
                 return None;
             }
+            let inbox = Mutex::get_mut(inbox);
+            // A lane stays marked until the next update, read or not.
+            if matches!(visit, Visit::Ready) && inbox.is_empty() {
+                return None;
+            }
             let index = u32::try_from(shard * LANES_PER_SHARD + lane).ok()?;
             Some(ConnectionPort {
                 connection: NetworkConnection::new(index, snapshot.version),
-                inbox: Held::Owned(Mutex::get_mut(inbox)),
+                inbox: Held::Owned(inbox),
                 outbox: Held::Owned(Mutex::get_mut(outbox)),
                 snapshot,
                 state: if marks.is_leaving(lane) {

@@ -7,13 +7,14 @@
 use crate::args::BenchArgs;
 use crate::client::say_what_went_wrong;
 use crate::failure::{Failure, Verdict};
+use crate::histogram::median;
 use crate::process;
 use crate::report::{Cost, Pair, Report};
 use crate::say::Say;
 use crate::screen::Screen;
 use crate::session::{Contestant, Round, Setup};
 use crate::stop::Stop;
-use crate::{limits, table};
+use crate::{limits, table, text};
 
 /// Seconds below which processor time says too little.
 const LEAST_WARMUP: f64 = 1.0;
@@ -86,7 +87,7 @@ fn refuse_losses(name: &str, round: &Round, say: Say) -> Result<(), Failure> {
     if !round.end.drops.is_empty() {
         say.line(&format!(
             "drops of {name}: {}",
-            table::drops(&round.end.drops)
+            text::drops(&round.end.drops)
         ));
     }
     Err(Failure::new(format!(
@@ -117,30 +118,6 @@ fn summary(setup: &Setup, rounds: &[(Pair, Round)]) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// The middle of some values; the mean of both middles if their number is even.
-pub(crate) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let upper = *values.get(values.len() / 2)?;
-    if values.len() % 2 == 1 {
-        return Some(upper);
-    }
-    let lower = *values.get(values.len() / 2 - 1)?;
-    Some(f64::midpoint(lower, upper))
-}
-
 fn load_average() -> String {
     process::load_average().unwrap_or_else(|| "unknown".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_the_middle_or_between_both_middles() {
-        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), Some(2.0));
-        assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), Some(2.5));
-        assert_eq!(median(std::iter::empty()), None);
-    }
 }

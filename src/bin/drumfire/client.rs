@@ -11,7 +11,7 @@ use crate::report::Report;
 use crate::say::{self, Say};
 use crate::screen::Screen;
 use crate::stop::Stop;
-use crate::{limits, process, table};
+use crate::{limits, process, table, text};
 
 pub(crate) fn run(args: &ClientArgs) -> Result<Verdict, Failure> {
     process::pin(&args.child.pin);
@@ -60,7 +60,7 @@ pub(crate) fn say_what_went_wrong(say: Say, outcome: &Outcome) {
     if outcome.skipped > 0 {
         say.line(&format!(
             "{} messages that were due did not leave: the load generator was late, or the server behind (a busy machine?)",
-            table::count(outcome.skipped)
+            text::count(outcome.skipped)
         ));
     }
 }

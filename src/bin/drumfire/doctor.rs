@@ -12,7 +12,7 @@ use drumfire::interface::{NetworkInterface, SendReport, Transmit, UdpInterface, 
 use crate::args::DoctorArgs;
 use crate::clock::{nanos, now};
 use crate::failure::{Failure, Verdict};
-use crate::table::count;
+use crate::text::count;
 use crate::{limits, process, say};
 
 /// What a small datagram takes of a receive buffer: its bytes and the kernel's bookkeeping.

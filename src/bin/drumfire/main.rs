@@ -32,6 +32,7 @@ mod session;
 mod stop;
 mod table;
 mod tally;
+mod text;
 
 use std::process::ExitCode;
 

@@ -273,12 +273,8 @@ mod ready {
         }
 
         /// Short naps: this system's way to wait for many sockets is not worth its code here.
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "there is no one socket to wait on"
-        )]
         pub(super) fn wait(&mut self, timeout: Duration) -> bool {
-            std::thread::sleep(timeout.min(Duration::from_micros(500)));
+            std::thread::park_timeout(timeout.min(Duration::from_micros(500)));
             true
         }
     }

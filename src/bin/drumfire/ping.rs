@@ -11,7 +11,7 @@ use crate::clock::{nanos, now};
 use crate::failure::{Failure, Verdict};
 use crate::message::{self, Stamp};
 use crate::say;
-use crate::table::time;
+use crate::text::time;
 
 /// Bytes of a ping.
 const SIZE: usize = 64;

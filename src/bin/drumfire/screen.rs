@@ -11,7 +11,7 @@ use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 use crate::args::LoadArgs;
 use crate::protocol::{ClientLine, Figures, Phase, Progress};
 use crate::say::Say;
-use crate::table::{count, drops, per_second, time};
+use crate::text::{count, drops, per_second, time};
 
 /// Rows of the live screen.
 const HEIGHT: u16 = 7;

@@ -21,7 +21,7 @@ use crate::pipelines::Pipelines;
 use crate::protocol::{Figures, ServerLine};
 use crate::say;
 use crate::stop::Stop;
-use crate::{process, table};
+use crate::{process, table, text};
 
 /// Connections it takes.
 const MAX_CONNECTIONS: usize = 65_536;
@@ -238,7 +238,7 @@ impl Journal {
             say::out(&table::server_line(&figures, &self.last));
         }
         if self.talks && kernel_drops(&figures) > kernel_drops(&self.last) {
-            say::out(&table::kernel_drops(
+            say::out(&text::kernel_drops(
                 kernel_drops(&figures),
                 figures.receive_buffer,
             ));
