@@ -14,6 +14,7 @@ mod handle;
 mod office;
 mod port;
 mod send;
+mod shape;
 mod statistics;
 mod update;
 

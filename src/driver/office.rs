@@ -10,23 +10,12 @@ use parking_lot::Mutex;
 use super::event::NetworkEvent;
 use super::port::{ConnectionPort, Held};
 use super::send::{SendGuard, Sending};
+use super::shape::Shape;
 use crate::buffer::desk::{ConnectionState, Desk, Snapshot, lanes_of};
-use crate::buffer::outbox::{RecordKind, Rooms};
+use crate::buffer::outbox::RecordKind;
 use crate::error::SendError;
 use crate::id::{LANES_PER_SHARD, NetworkConnection, NetworkPipeline};
 use crate::job::Incoming;
-
-/// What messages look like on this driver: the same for all its connections.
-#[derive(Clone, Debug)]
-pub(crate) struct Shape {
-    /// Pipelines beside the null one.
-    pub(crate) pipelines: u8,
-    /// Transport headers of a packet: padding of the layers below, connection header, pipeline id.
-    pub(crate) header: usize,
-    pub(crate) rooms: Rooms,
-    /// Payload bytes that may wait in one connection's outbox.
-    pub(crate) send_budget: usize,
-}
 
 /// Desks, and the connections that wait for `accept`.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::office::Shape;
+use super::shape::Shape;
 use crate::buffer::desk::{ConnectionState, Marks, Snapshot};
 use crate::buffer::outbox::{Opened, Outbox};
 use crate::error::SendError;

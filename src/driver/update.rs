@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::concurrent::Concurrent;
 use super::handle::JobHandle;
-use super::office::{Office, Shape};
+use super::office::Office;
+use super::shape::Shape;
 use super::{NetworkDriver, WaitOutcome};
 use crate::buffer::batch::ReceiveBatch;
 use crate::buffer::desk::Desk;

@@ -1,31 +1,12 @@
 //! Stage 7, finish: merges what the shards report, in slot order, and answers strangers.
 
-use super::lead::Back;
+use super::back::Back;
+use super::outcome::Incoming;
 use super::send::Batch;
 use super::timing::Stopwatch;
-use crate::id::{LANES_PER_SHARD, NetworkConnection};
+use crate::id::LANES_PER_SHARD;
 use crate::interface::Transmit;
 use crate::link::Notice;
-
-/// An incoming connection that waits for `accept`.
-#[derive(Debug)]
-pub(crate) struct Incoming {
-    pub(crate) connection: NetworkConnection,
-    pub(crate) payload: Vec<u8>,
-}
-
-/// What an update has for the front.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    /// Shards that were served.
-    pub(crate) served: Vec<usize>,
-    /// Connections to accept, in the order they were established.
-    pub(crate) incoming: Vec<Incoming>,
-    /// Slots whose connection is over; free again once their events are read.
-    pub(crate) closed: Vec<u32>,
-    /// Pieces of work that helpers took.
-    pub(crate) taken: usize,
-}
 
 /// Merges the reports of the shards that were served.
 pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {

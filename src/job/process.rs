@@ -3,7 +3,7 @@
 //! Packets first, in order of arrival; then, once an update, each lane that has anything to do is
 //! served: its messages and wishes in the order they were made, then its timers.
 
-use super::lead::Mode;
+use super::back::Mode;
 use super::shard::{NEVER, Shard};
 use super::site::Site;
 use crate::buffer::desk::{Desk, Snapshot, lanes_of};

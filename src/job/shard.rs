@@ -10,7 +10,7 @@ use crate::link::{Deadline, Link, Notice};
 use crate::random::Random;
 use crate::time::{Now, Timestamp};
 
-use super::send::Deferred;
+use super::deferred::Deferred;
 
 /// A deadline that never comes.
 pub(crate) const NEVER: Deadline = Deadline {
