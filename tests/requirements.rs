@@ -545,6 +545,8 @@ fn markers_of(source: &Source) -> Vec<String> {
             .or_else(|| line.strip_prefix("//!"))
             .map(str::trim);
         match comment {
+            // A sentence that announces the block may stand a line above it.
+            Some("") if sentence.ends_with(':') => {}
             None | Some("") => sentence.clear(),
             Some(fence) if fence.starts_with("```") => {
                 if !in_block && fence.contains("compile_fail") {
