@@ -35,6 +35,6 @@ pub use driver::{
 };
 pub use error::DisconnectReason;
 pub use id::{NetworkConnection, NetworkPipeline, StageId};
-pub use job::ThreadPool;
+pub use job::{Endings, ParallelIterator, StageTimes, ThreadPool};
 pub use settings::NetworkSettings;
 pub use stream::{DataStreamReader, DataStreamWriter};

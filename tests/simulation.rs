@@ -3,9 +3,18 @@
 //! Every connection completes, every message that arrives was sent, every counter adds up, and the
 //! events do not depend on the number of threads.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these helpers serve tests only")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these helpers serve tests only"
+)]
 
-#[expect(dead_code, reason = "each test program uses its part of the support")]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses its part of the support"
+)]
 #[path = "support/mod.rs"]
 mod support;
 
@@ -77,7 +86,12 @@ impl Simulation {
                 outstanding.insert((index, node.driver.connect(SERVER).unwrap()), 0);
             }
         }
-        Self { net, nodes, log: Log::new(), outstanding }
+        Self {
+            net,
+            nodes,
+            log: Log::new(),
+            outstanding,
+        }
     }
 
     fn tick(&mut self) {
@@ -96,8 +110,11 @@ impl Simulation {
         }
         for ((index, connection), next) in &mut self.outstanding {
             let node = &mut self.nodes[*index];
-            if *next < MESSAGES && node.driver.connection_state(*connection) == ConnectionState::Connected {
-                node.send(*connection, &[u8::try_from(*index).unwrap(), *next]).unwrap();
+            if *next < MESSAGES
+                && node.driver.connection_state(*connection) == ConnectionState::Connected
+            {
+                node.send(*connection, &[u8::try_from(*index).unwrap(), *next])
+                    .unwrap();
                 *next += 1;
             }
         }
@@ -107,14 +124,22 @@ impl Simulation {
     fn run(mut self) -> Log {
         let all = CLIENTS * EACH;
         let talked = |simulation: &Self| {
-            simulation.outstanding.values().all(|next| *next == MESSAGES)
+            simulation
+                .outstanding
+                .values()
+                .all(|next| *next == MESSAGES)
                 && simulation.nodes[0].driver.connections().count() == all
         };
         self.drive(60 * 20, "everybody is connected", talked);
         for (index, connection) in self.outstanding.keys() {
             self.nodes[*index].driver.disconnect(*connection);
         }
-        let over = |simulation: &Self| simulation.nodes.iter().all(|node| node.driver.statistics().connections == 0);
+        let over = |simulation: &Self| {
+            simulation
+                .nodes
+                .iter()
+                .all(|node| node.driver.statistics().connections == 0)
+        };
         self.drive(40 * 20, "everybody has left", over);
         self.check();
         self.log
@@ -136,7 +161,8 @@ impl Simulation {
             let (first, last) = (&events[0], events.last().unwrap());
             if *index == 0 {
                 // Clients left: the server heard it, or waited long enough.
-                let ends = [DisconnectReason::ClosedByRemote, DisconnectReason::Timeout].map(Event::Disconnect);
+                let ends = [DisconnectReason::ClosedByRemote, DisconnectReason::Timeout]
+                    .map(Event::Disconnect);
                 assert!(ends.contains(last), "{connection}: {last:?}");
             } else {
                 assert_eq!(first, &Event::Connect(vec![]), "{connection}");
@@ -147,12 +173,21 @@ impl Simulation {
             });
             for (pipeline, message) in messages {
                 assert_eq!((pipeline, message.len()), (0, 2));
-                assert!(message[1] < MESSAGES && (1..=CLIENTS).contains(&message[0].into()), "{message:?}");
-                assert!(*index == 0 || usize::from(message[0]) == *index, "{message:?} is another's");
+                assert!(
+                    message[1] < MESSAGES && (1..=CLIENTS).contains(&message[0].into()),
+                    "{message:?}"
+                );
+                assert!(
+                    *index == 0 || usize::from(message[0]) == *index,
+                    "{message:?} is another's"
+                );
             }
         }
         let connections: BTreeSet<_> = self.log.keys().collect();
-        assert_eq!(connections.iter().filter(|(index, _)| *index > 0).count(), CLIENTS * EACH);
+        assert_eq!(
+            connections.iter().filter(|(index, _)| *index > 0).count(),
+            CLIENTS * EACH
+        );
     }
 }
 
@@ -167,9 +202,15 @@ fn in_200_storms_every_connection_completes_and_every_counter_adds_up() {
 fn r23_every_connection_has_one_end_and_it_is_its_last_event() {
     // `Node` checks it at every event of every test; here in a storm, with the ends counted.
     let log = Simulation::new(1_000, None).run();
-    let ends = log.iter().filter(|((index, _), _)| *index == 0).map(|(_, events)| {
-        events.iter().filter(|event| matches!(event, Event::Disconnect(_))).count()
-    });
+    let ends = log
+        .iter()
+        .filter(|((index, _), _)| *index == 0)
+        .map(|(_, events)| {
+            events
+                .iter()
+                .filter(|event| matches!(event, Event::Disconnect(_)))
+                .count()
+        });
     assert_eq!(ends.collect::<Vec<_>>(), vec![1; CLIENTS * EACH]);
 }
 
@@ -177,13 +218,22 @@ fn r23_every_connection_has_one_end_and_it_is_its_last_event() {
 fn h15_events_are_the_same_on_1_2_and_16_workers() {
     within_a_minute(|| {
         let pools = [1, 2, 16].map(|threads| {
-            Arc::new(rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap())
+            Arc::new(
+                rayon::ThreadPoolBuilder::new()
+                    .num_threads(threads)
+                    .build()
+                    .unwrap(),
+            )
         });
         for seed in 2_000..2_006 {
             let inline = Simulation::new(seed, None).run();
             for pool in &pools {
                 let spread = Simulation::new(seed, Some(pool)).run();
-                assert!(spread == inline, "seed {seed} on {} workers", pool.current_num_threads());
+                assert!(
+                    spread == inline,
+                    "seed {seed} on {} workers",
+                    pool.current_num_threads()
+                );
             }
         }
     });

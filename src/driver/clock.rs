@@ -54,11 +54,6 @@ impl Clock {
     pub(crate) fn peek(&self) -> Timestamp {
         Timestamp::from_micros(1_000) + read().duration_since(self.started)
     }
-
-    /// Whether time advances by a fixed step an update, whatever the real one does.
-    pub(crate) fn is_virtual(&self) -> bool {
-        self.fixed.is_some()
-    }
 }
 
 /// The one clock of the library, but for the stage timer.

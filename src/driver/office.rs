@@ -107,6 +107,19 @@ impl Office {
         }
     }
 
+    /// Vouches for a peer's address.
+    pub(crate) fn vouch(&mut self, connection: NetworkConnection) {
+        if self.state(connection) == ConnectionState::Disconnected {
+            return;
+        }
+        if let Some(desk) = self.desks.get_mut(connection.shard())
+            && let Some(outbox) = desk.outboxes.get_mut(connection.lane())
+        {
+            outbox.get_mut().wish(RecordKind::Vouched);
+            desk.marks.written(connection.lane());
+        }
+    }
+
     /// The next event of any connection the application has, in slot order.
     pub(crate) fn pop_event(&mut self) -> Option<(NetworkConnection, NetworkEvent<'_>)> {
         let (shard, lane) = self.next_ready()?;
@@ -201,7 +214,22 @@ impl Office {
         self.desks
             .iter_mut()
             .enumerate()
-            .flat_map(move |(shard, desk)| ports_of(shard, desk, shape))
+            .flat_map(move |(shard, desk)| ports_of(shard, desk, shape, Visit::All))
+    }
+
+    /// The same, of connections with unread events only.
+    pub(crate) fn ready_ports(&mut self) -> impl Iterator<Item = ConnectionPort<'_>> {
+        let shape = &self.shape;
+        self.desks
+            .iter_mut()
+            .enumerate()
+            .flat_map(move |(shard, desk)| ports_of(shard, desk, shape, Visit::Ready))
+    }
+
+    /// How many ports there are.
+    pub(crate) fn count(&self, visit: Visit) -> u64 {
+        let ports = self.desks.iter().map(|desk| visit.lanes(desk));
+        ports.map(|lanes| u64::from(lanes.count_ones())).sum()
     }
 
     /// Handles of every connection the application has, in slot order.
@@ -233,28 +261,51 @@ impl Office {
     }
 }
 
+/// Which connections a loop goes to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Visit {
+    /// All the application has.
+    All,
+    /// Of these, those with unread events.
+    Ready,
+}
+
+impl Visit {
+    /// The lanes it goes to, a bit each.
+    fn lanes(self, desk: &Desk) -> u64 {
+        match self {
+            Self::All => desk.owned,
+            Self::Ready => desk.owned & desk.ready,
+        }
+    }
+}
+
 /// The ports of one desk's connections.
 pub(crate) fn ports_of<'a>(
     shard: usize,
     desk: &'a mut Desk,
     shape: &'a Shape,
+    visit: Visit,
 ) -> impl Iterator<Item = ConnectionPort<'a>> {
+    let lanes = visit.lanes(desk);
     let Desk {
         inboxes,
         outboxes,
         snapshots,
         marks,
-        owned,
         ..
     } = desk;
-    let (owned, marks) = (*owned, &*marks);
+    let marks = &*marks;
+    // Lanes behind the last one are not even looked at: a desk without any costs nothing.
+    let last = usize::try_from(u64::BITS - lanes.leading_zeros()).unwrap_or(LANES_PER_SHARD);
     inboxes
         .iter_mut()
         .zip(outboxes)
         .zip(&*snapshots)
         .enumerate()
+        .take(last)
         .filter_map(move |(lane, ((inbox, outbox), snapshot))| {
-            if owned & (1 << lane) == 0 {
+            if lanes & (1 << lane) == 0 {
                 return None;
             }
             let index = u32::try_from(shard * LANES_PER_SHARD + lane).ok()?;

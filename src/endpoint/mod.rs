@@ -59,7 +59,7 @@ use crate::id::NetworkConnection;
 use crate::journal::{Addresses, Journal};
 use crate::link::Rules;
 use crate::random::Random;
-use crate::settings::{Limits, NetworkSettings};
+use crate::settings::{Limits, LogAddresses, NetworkSettings};
 use crate::time::{Now, Timestamp};
 use crate::wire::connection::{Token, peek_token};
 
@@ -154,6 +154,10 @@ impl Endpoint {
         let limits = settings.limits().clone();
         let seed = settings.random_seed();
         let keys = || Keyed::new(seed);
+        let addresses = match limits.log_addresses {
+            LogAddresses::Shown => Addresses::Shown,
+            LogAddresses::Hidden => Addresses::Hidden,
+        };
         Self {
             max_message_size: settings.connection().max_message_size,
             padding,
@@ -166,7 +170,7 @@ impl Endpoint {
             was_under_load: false,
             recent: Recent::new(keys()),
             explained: Explained::default(),
-            journal: Journal::new(limits.log_lines_per_second, Addresses::Shown),
+            journal: Journal::new(limits.log_lines_per_second, addresses),
             random: Random::new(seed, RANDOM_STREAM),
             tally: Tally::default(),
             limits,
@@ -208,12 +212,13 @@ impl Endpoint {
         self.admit(now.at, rules, path, datagram, inward, replies)
     }
 
-    /// Begins a connection to `remote`: a slot, and a token nobody else has.
+    /// Begins a connection to `remote`: a slot, and a token nobody else has. A host name that is
+    /// being resolved has no endpoint yet.
     pub(crate) fn connect(
         &mut self,
         remote: &NetworkEndpoint,
     ) -> Result<(NetworkConnection, Token), ConnectError> {
-        if remote.is_unusable_source() {
+        if remote.is_valid() && remote.is_unusable_source() {
             return Err(ConnectError::InvalidEndpoint { endpoint: *remote });
         }
         let token = loop {
@@ -275,19 +280,26 @@ impl Endpoint {
         self.slots.occupied()
     }
 
-    /// Whether there is no connection.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Slots that were ever used: all indices are below it.
     pub(crate) fn slots(&self) -> u32 {
         self.slots.high_water()
     }
 
+    /// Whether there is no connection.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Connections the application has not accepted.
+    #[cfg(test)]
     pub(crate) fn waiting_for_accept(&self) -> usize {
         self.slots.waiting()
+    }
+
+    /// Log lines written and suppressed.
+    pub(crate) fn log_lines(&self) -> (u64, u64) {
+        self.journal.totals()
     }
 
     /// Whether requests are answered without a record.

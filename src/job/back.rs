@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::outcome::Outcome;
+use super::outcome::{Endings, Outcome};
 use super::shard::Shard;
 use super::site::Site;
 use super::timing::StageTimes;
@@ -57,6 +57,7 @@ pub(crate) struct Core {
     pub(crate) sent: Flow,
     pub(crate) times: StageTimes,
     pub(crate) report: SendReport,
+    pub(crate) endings: Endings,
     /// Updates that ended with datagrams left in the interface because of `rx_budget`.
     pub(crate) receive_deferred: u64,
     pub(crate) rx_budget: usize,

@@ -32,6 +32,7 @@ mod timing;
 
 pub(crate) use back::{Back, Core, Phase};
 pub(crate) use lead::{Crew, Step, lead, run};
+pub use outcome::Endings;
 pub(crate) use outcome::{Incoming, Outcome};
 pub use parallel::ParallelIterator;
 pub(crate) use parallel::par_lanes;

@@ -1,5 +1,6 @@
 //! The outcome: what an update has for the front.
 
+use crate::error::DisconnectReason;
 use crate::id::NetworkConnection;
 
 /// An incoming connection that waits for `accept`.
@@ -7,6 +8,33 @@ use crate::id::NetworkConnection;
 pub(crate) struct Incoming {
     pub(crate) connection: NetworkConnection,
     pub(crate) payload: Vec<u8>,
+}
+
+/// How connections ended, since the driver was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Endings {
+    /// By this application's `disconnect`, or refused by this driver.
+    pub local: u64,
+    /// By the peer.
+    pub remote: u64,
+    /// By silence, or for want of an answer.
+    pub timeout: u64,
+    /// Otherwise: see the events' reasons.
+    pub other: u64,
+}
+
+impl Endings {
+    pub(super) fn count(&mut self, reason: Option<DisconnectReason>) {
+        match reason {
+            None => self.local += 1,
+            Some(DisconnectReason::ClosedByRemote) => self.remote += 1,
+            Some(DisconnectReason::Timeout | DisconnectReason::MaxConnectionAttempts) => {
+                self.timeout += 1
+            }
+            Some(_) => self.other += 1,
+        }
+    }
 }
 
 /// What an update has for the front.

@@ -56,7 +56,7 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
         };
         match (arrival.kind, slot) {
             (ArrivalKind::Packet, Some(link)) => {
-                link.handle_packet(&arrival.path, packet, arrival.number, &mut cx)
+                link.handle_packet(&arrival.path, packet, arrival.number, &mut cx);
             }
             // The link ended earlier in this update.
             (ArrivalKind::Packet, None) => cx.inward.drops.count(DropReason::UnknownToken),
@@ -153,6 +153,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
                     link.handle_message(outbox, &record, &mut cx);
                 }
                 RecordKind::Disconnect => shard.leaving |= 1 << lane,
+                RecordKind::Vouched => link.handle_vouched(&mut cx),
                 RecordKind::Accepted => {
                     link.handle_accepted(&mut cx);
                     cx.notices.push(Notice::Accepted { lane: cx.lane });

@@ -19,6 +19,7 @@ use crate::buffer::outbox::Outbox;
 use crate::counters::{DropReason, Flow};
 use crate::id::LANES_PER_SHARD;
 use crate::interface::{NetworkInterface, SendFault, SendReport, Transmit};
+use crate::link::Link;
 
 /// Sends everything the shard has, then empties its egress and outboxes.
 pub(crate) fn send(shard: &mut Shard, desk: &mut Desk, site: &Site) {
@@ -101,10 +102,7 @@ fn send_egress(
             Source::Outbox => outboxes.get(lane).copied().flatten().map(Outbox::bytes),
         };
         let path = match outgoing.route {
-            Route::Current => links
-                .get(lane)
-                .and_then(Option::as_ref)
-                .map(|link| link.path()),
+            Route::Current => links.get(lane).and_then(Option::as_ref).map(Link::path),
             Route::Detour(index) => egress.detours().get(index as usize),
         };
         let start = outgoing.start as usize;

@@ -181,11 +181,6 @@ impl Link {
         }
     }
 
-    /// The name on the wire.
-    pub(crate) fn token(&self) -> Token {
-        self.token
-    }
-
     /// Where packets go.
     pub(crate) fn path(&self) -> &Path {
         &self.path

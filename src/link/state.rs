@@ -1,7 +1,10 @@
 //! The states of a link and the facts beside them. Each owns what it alone needs.
 
+use std::collections::VecDeque;
+
 use super::proof::AddressProof;
 use super::survey::{Probing, Survey};
+use crate::address::Path;
 use crate::error::DisconnectReason;
 use crate::time::Timestamp;
 
@@ -54,6 +57,8 @@ pub(super) struct Request {
     pub(super) attempts: u32,
     /// When the latest left; none before the first.
     pub(super) sent_at: Option<Timestamp>,
+    /// Other addresses of the same peer; each request goes to the next one, in turn.
+    pub(super) others: VecDeque<Path>,
 }
 
 /// Which end of the connection this is.

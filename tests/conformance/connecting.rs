@@ -1,14 +1,16 @@
 //! Rows B: connecting.
 
+use drumfire::address::{NetworkEndpoint, NetworkFamily};
 use drumfire::counters::DropReason;
 use drumfire::error::{ConnectError, DisconnectReason, StatusCode};
-use drumfire::address::{NetworkEndpoint, NetworkFamily};
 use drumfire::id::NetworkPipeline;
 use drumfire::settings::AddressValidation;
 use drumfire::wire::connection::{Packet, Token};
 use drumfire::{ConnectionState, NetworkDriver, NetworkSettings};
 
-use crate::support::{Event, Net, Node, SERVER, World, data, disconnect, heartbeat, ms, request, settings};
+use crate::support::{
+    Event, Net, Node, SERVER, World, data, disconnect, heartbeat, ms, request, settings,
+};
 
 fn token(number: u8) -> Token {
     Token([number; 8])
@@ -23,8 +25,13 @@ fn b1_a_client_that_updates_asks_the_host_once() {
     assert_eq!(host.receive(), [] as [Vec<u8>; 0]);
     client.update();
     let arrived = host.receive_from();
-    let [(from, bytes)] = arrived.as_slice() else { panic!("{arrived:?}") };
-    assert!(matches!(Packet::parse(bytes), Ok(Packet::Request { payload: [], .. })));
+    let [(from, bytes)] = arrived.as_slice() else {
+        panic!("{arrived:?}")
+    };
+    assert!(matches!(
+        Packet::parse(bytes),
+        Ok(Packet::Request { payload: [], .. })
+    ));
     assert_eq!(from.port(), client.driver.local_endpoint().port());
 }
 
@@ -38,8 +45,14 @@ fn b2_the_host_accepts_and_the_client_is_told() {
     assert_eq!(world.clients[0].events(), []);
     world.tick();
     assert_eq!(world.clients[0].events(), [(ours, Event::Connect(vec![]))]);
-    assert_eq!(world.clients[0].driver.connection_state(ours), ConnectionState::Connected);
-    assert_eq!(world.server.driver.connection_state(theirs), ConnectionState::Connected);
+    assert_eq!(
+        world.clients[0].driver.connection_state(ours),
+        ConnectionState::Connected
+    );
+    assert_eq!(
+        world.server.driver.connection_state(theirs),
+        ConnectionState::Connected
+    );
 }
 
 #[test]
@@ -64,14 +77,26 @@ fn b3_a_host_that_appears_late_is_found_by_a_retry() {
 fn b4_a_silent_server_ends_the_attempt_with_its_reason() {
     let net = Net::calm();
     let host = net.peer(SERVER);
-    let mut client =
-        Node::new(settings().connect_timeout(ms(50)).max_connect_attempts(1), 2, net.interface());
+    let mut client = Node::new(
+        settings().connect_timeout(ms(50)).max_connect_attempts(1),
+        2,
+        net.interface(),
+    );
     let ours = client.driver.connect(SERVER).unwrap();
     for _ in 0..5 {
         client.update();
     }
-    assert_eq!(client.events(), [(ours, Event::Disconnect(DisconnectReason::MaxConnectionAttempts))]);
-    assert_eq!(client.driver.connection_state(ours), ConnectionState::Disconnected);
+    assert_eq!(
+        client.events(),
+        [(
+            ours,
+            Event::Disconnect(DisconnectReason::MaxConnectionAttempts)
+        )]
+    );
+    assert_eq!(
+        client.driver.connection_state(ours),
+        ConnectionState::Disconnected
+    );
     assert_eq!(host.receive_kinds(), ["request"]);
 }
 
@@ -85,8 +110,14 @@ fn b5_two_clients_in_one_update_get_a_handle_each() {
     assert_ne!(theirs[0], theirs[1]);
     world.tick();
     // The one per connection, the other through the global pop.
-    assert_eq!(world.clients[0].events_of(ours[0]), [Event::Connect(vec![])]);
-    assert_eq!(world.clients[1].events(), [(ours[1], Event::Connect(vec![]))]);
+    assert_eq!(
+        world.clients[0].events_of(ours[0]),
+        [Event::Connect(vec![])]
+    );
+    assert_eq!(
+        world.clients[1].events(),
+        [(ours[1], Event::Connect(vec![]))]
+    );
 }
 
 #[test]
@@ -133,7 +164,10 @@ fn b7_clients_the_server_leaves_are_told() {
     }
     world.run(2);
     for (client, (ours, _)) in world.clients.iter_mut().zip(&pairs) {
-        assert_eq!(client.events(), [(*ours, Event::Disconnect(DisconnectReason::ClosedByRemote))]);
+        assert_eq!(
+            client.events(),
+            [(*ours, Event::Disconnect(DisconnectReason::ClosedByRemote))]
+        );
     }
 }
 
@@ -146,7 +180,10 @@ fn b8_a_driver_that_connects_unbound_is_bound_to_the_wildcard() {
         let mut node = Node::new(settings(), 1, Net::calm().interface());
         node.driver.connect(endpoint).unwrap();
         let local = node.driver.local_endpoint();
-        assert!(node.driver.is_bound() && local.is_any() && local.port() != 0, "{local}");
+        assert!(
+            node.driver.is_bound() && local.is_any() && local.port() != 0,
+            "{local}"
+        );
         assert_eq!(local.family(), family);
     }
 }
@@ -156,7 +193,10 @@ fn b9_an_invalid_endpoint_is_an_error() {
     let mut node = Node::new(settings(), 1, Net::calm().interface());
     for endpoint in [NetworkEndpoint::Invalid, SERVER.with_port(0)] {
         let error = node.driver.connect(endpoint).unwrap_err();
-        assert!(matches!(error, ConnectError::InvalidEndpoint { .. }), "{error}");
+        assert!(
+            matches!(error, ConnectError::InvalidEndpoint { .. }),
+            "{error}"
+        );
     }
     assert_eq!(node.driver.connections().count(), 0);
 }
@@ -244,8 +284,14 @@ fn b14_the_accept_is_lost_and_data_comes_first() {
     let token = Packet::parse(bytes).unwrap().token();
     host.send(*from, &data(token, b"first"));
     client.update();
-    assert_eq!(client.events_of(ours), [Event::Connect(vec![]), Event::data(b"first")]);
-    assert_eq!(client.driver.connection_state(ours), ConnectionState::Connected);
+    assert_eq!(
+        client.events_of(ours),
+        [Event::Connect(vec![]), Event::data(b"first")]
+    );
+    assert_eq!(
+        client.driver.connection_state(ours),
+        ConnectionState::Connected
+    );
 }
 
 #[test]
@@ -266,20 +312,27 @@ fn b15_a_doubled_request_makes_one_connection_and_gets_two_accepts() {
 #[test]
 fn b16_accept_returns_connections_in_the_order_they_were_completed() {
     let mut world = World::new(0);
-    let peers: Vec<_> = (1..=3).map(|port| world.net.peer(SERVER.with_port(port))).collect();
+    let peers: Vec<_> = (1..=3)
+        .map(|port| world.net.peer(SERVER.with_port(port)))
+        .collect();
     for (index, name) in [(2, b"c"), (0, b"a"), (1, b"b")] {
         peers[index].send(SERVER, &request(token(name[0]), name));
         world.tick();
     }
     let accepted = std::iter::from_fn(|| world.server.driver.accept_with_payload());
-    assert_eq!(accepted.map(|(_, payload)| payload).collect::<Vec<_>>(), [b"c", b"a", b"b"]);
+    assert_eq!(
+        accepted.map(|(_, payload)| payload).collect::<Vec<_>>(),
+        [b"c", b"a", b"b"]
+    );
 }
 
 /// Unity Transport returns nothing in the place of one that is gone already.
 #[test]
 fn b17_accept_passes_over_connections_that_are_gone_already() {
     let mut world = World::new(0);
-    let peers: Vec<_> = (1..=2).map(|port| world.net.peer(SERVER.with_port(port))).collect();
+    let peers: Vec<_> = (1..=2)
+        .map(|port| world.net.peer(SERVER.with_port(port)))
+        .collect();
     for (peer, name) in peers.iter().zip([1, 2]) {
         peer.send(SERVER, &request(token(name), &[name]));
         world.tick();
@@ -295,16 +348,28 @@ fn b18_a_chained_job_accepts_what_its_update_brought() {
     let mut world = World::new(1);
     world.start(0);
     world.clients[0].update();
-    let accepted = world.server.driver.schedule_update().then(|(), concurrent| concurrent.accept()).complete();
+    let accepted = world
+        .server
+        .driver
+        .schedule_update()
+        .then(|(), concurrent| concurrent.accept())
+        .complete();
     let theirs = accepted.unwrap();
-    assert_eq!(world.server.driver.connection_state(theirs), ConnectionState::Connected);
+    assert_eq!(
+        world.server.driver.connection_state(theirs),
+        ConnectionState::Connected
+    );
     assert_eq!(world.server.driver.accept(), None);
 }
 
 /// The stock rule that has bitten most: nothing but an accept may reach a client first.
 #[test]
 fn until_the_client_speaks_an_accept_goes_in_front_of_every_batch() {
-    let mut world = World::with(0, settings().address_validation(AddressValidation::Off), settings());
+    let mut world = World::with(
+        0,
+        settings().address_validation(AddressValidation::Off),
+        settings(),
+    );
     let peer = world.net.peer(SERVER.with_port(1));
     peer.send(SERVER, &request(token(1), &[]));
     world.tick();

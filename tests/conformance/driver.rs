@@ -55,7 +55,10 @@ fn a9_a_bound_driver_cannot_be_bound_again_and_stays_where_it_is() {
     let mut node = node(&Net::calm());
     node.driver.bind(SERVER).unwrap();
     let error = node.driver.bind(SERVER.with_port(7778)).unwrap_err();
-    assert!(matches!(error, BindError::AlreadyBound { local } if local == SERVER), "{error}");
+    assert!(
+        matches!(error, BindError::AlreadyBound { local } if local == SERVER),
+        "{error}"
+    );
     assert_eq!(node.driver.local_endpoint(), SERVER);
 }
 
@@ -94,7 +97,10 @@ fn a13_a_port_in_use_is_an_error_that_names_it() {
     let error = second.bind(taken).unwrap_err();
     assert!(matches!(error, BindError::AddressInUse { .. }), "{error}");
     assert_eq!(error.status(), StatusCode::NetworkSocketError);
-    assert!(error.to_string().contains(&taken.port().to_string()), "{error}");
+    assert!(
+        error.to_string().contains(&taken.port().to_string()),
+        "{error}"
+    );
     assert!(!second.is_bound());
     second.bind(SERVER.with_port(0)).unwrap();
 }
@@ -164,5 +170,8 @@ fn a17_a_driver_keeps_the_settings_it_was_made_with() {
     let node = Node::new(builder.clone(), 1, Net::calm().interface());
     let changed = builder.connect_timeout(ms(456)).build().unwrap();
     assert_eq!(changed.connection().connect_timeout, ms(456));
-    assert_eq!(node.driver.current_settings().connection().connect_timeout, ms(123));
+    assert_eq!(
+        node.driver.current_settings().connection().connect_timeout,
+        ms(123)
+    );
 }

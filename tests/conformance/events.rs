@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use drumfire::ConnectionState;
+use drumfire::NetworkEvent;
 use drumfire::counters::DropReason;
 use drumfire::error::DisconnectReason;
 use drumfire::id::NetworkConnection;
 use drumfire::settings::UnreadEvents;
-use drumfire::NetworkEvent;
 use rayon::iter::ParallelIterator;
 
 use crate::support::{Event, World, settings};
@@ -48,8 +48,21 @@ fn e2_an_event_is_popped_once() {
     let (ours, theirs) = world.connect(0);
     world.clients[0].send(ours, b"x").unwrap();
     world.tick();
-    assert_eq!(world.server.driver.pop_event_for_connection(theirs).map(Event::of), Some(Event::data(b"x")));
-    assert!(world.server.driver.pop_event_for_connection(theirs).is_none());
+    assert_eq!(
+        world
+            .server
+            .driver
+            .pop_event_for_connection(theirs)
+            .map(Event::of),
+        Some(Event::data(b"x"))
+    );
+    assert!(
+        world
+            .server
+            .driver
+            .pop_event_for_connection(theirs)
+            .is_none()
+    );
 }
 
 #[test]
@@ -71,7 +84,9 @@ fn e4_sixteen_events_are_sixteen_pops() {
         world.clients[0].send(ours, &message(0, number)).unwrap();
     }
     world.tick();
-    let expected: Vec<_> = (0..16).map(|number| Event::data(&message(0, number))).collect();
+    let expected: Vec<_> = (0..16)
+        .map(|number| Event::data(&message(0, number)))
+        .collect();
     assert_eq!(world.server.events_of(theirs), expected);
 }
 
@@ -86,7 +101,9 @@ fn e5_connection_k_has_its_k_events() {
         }
         world.tick();
         for (k, theirs) in theirs.iter().enumerate() {
-            let expected: Vec<_> = (0..k).map(|number| Event::data(&message(k, number))).collect();
+            let expected: Vec<_> = (0..k)
+                .map(|number| Event::data(&message(k, number)))
+                .collect();
             let events = if concurrently {
                 let concurrent = world.server.driver.to_concurrent();
                 let mut port = concurrent.claim(*theirs).unwrap();
@@ -134,12 +151,18 @@ fn e7_the_global_pop_gives_what_single_pops_left() {
     world.tick();
     let mut seen = BTreeSet::new();
     for number in 0..8 {
-        let event = world.server.driver.pop_event_for_connection(theirs[10]).map(Event::of);
+        let event = world
+            .server
+            .driver
+            .pop_event_for_connection(theirs[10])
+            .map(Event::of);
         assert_eq!(event, Some(Event::data(&message(10, number))));
         seen.insert((theirs[10], message(10, number)));
     }
     for (connection, event) in world.server.events() {
-        let Event::Data(0, content) = event else { panic!("{event:?}") };
+        let Event::Data(0, content) = event else {
+            panic!("{event:?}")
+        };
         assert!(seen.insert((connection, content)), "doubled");
     }
     assert_eq!(seen.len(), 16 * 16);
@@ -153,14 +176,28 @@ fn e8_parallel_pops_give_each_event_once() {
     }
     world.tick();
     let seen = Mutex::new(BTreeSet::new());
-    world.server.driver.to_concurrent().par_iter_mut().for_each(|mut port| {
-        let connection = port.connection();
-        while let Some(event) = port.pop_event() {
-            let Event::Data(0, content) = Event::of(event) else { panic!("no message") };
-            assert!(seen.lock().unwrap().insert((connection, content)), "doubled");
-        }
-    });
-    let expected: BTreeSet<_> = theirs.iter().enumerate().map(|(k, theirs)| (*theirs, message(k, 0))).collect();
+    world
+        .server
+        .driver
+        .to_concurrent()
+        .par_iter_mut()
+        .for_each(|mut port| {
+            let connection = port.connection();
+            while let Some(event) = port.pop_event() {
+                let Event::Data(0, content) = Event::of(event) else {
+                    panic!("no message")
+                };
+                assert!(
+                    seen.lock().unwrap().insert((connection, content)),
+                    "doubled"
+                );
+            }
+        });
+    let expected: BTreeSet<_> = theirs
+        .iter()
+        .enumerate()
+        .map(|(k, theirs)| (*theirs, message(k, 0)))
+        .collect();
     assert_eq!(seen.into_inner().unwrap(), expected);
     assert!(world.server.driver.pop_event().is_none());
 }
@@ -185,20 +222,36 @@ fn e10_copies_of_a_reader_read_for_themselves() {
 #[test]
 fn e11_what_is_not_popped_is_kept_or_dropped_as_the_settings_say() {
     for (unread, expected, dropped) in [
-        (UnreadEvents::Keep, vec![Event::data(b"one"), Event::data(b"two")], 0),
+        (
+            UnreadEvents::Keep,
+            vec![Event::data(b"one"), Event::data(b"two")],
+            0,
+        ),
         (UnreadEvents::Drop, vec![Event::data(b"two")], 1),
     ] {
         let mut world = World::with(1, settings().unread_events(unread), settings());
         let (ours, theirs) = world.connect(0);
         world.clients[0].send(ours, b"one").unwrap();
         world.tick();
-        assert_eq!(world.server.driver.event_queue_size_for_connection(theirs), 1);
+        assert_eq!(
+            world.server.driver.event_queue_size_for_connection(theirs),
+            1
+        );
         world.clients[0].send(ours, b"two").unwrap();
         world.server.driver.update();
         world.clients[0].update();
         world.server.driver.update();
         assert_eq!(world.server.events_of(theirs), expected, "{unread:?}");
-        assert_eq!(world.server.driver.statistics().inward.drops.get(DropReason::NeverRead), dropped);
+        assert_eq!(
+            world
+                .server
+                .driver
+                .statistics()
+                .inward
+                .drops
+                .get(DropReason::NeverRead),
+            dropped
+        );
     }
 }
 
@@ -209,8 +262,14 @@ fn e12_the_events_of_a_closed_connection_can_still_be_read() {
     world.clients[0].send(ours, b"last words").unwrap();
     world.clients[0].driver.disconnect(ours);
     world.run(20);
-    assert_eq!(world.server.driver.connection_state(theirs), ConnectionState::Disconnected);
-    assert_eq!(world.server.events(), [(theirs, Event::data(b"last words")), (theirs, CLOSED)]);
+    assert_eq!(
+        world.server.driver.connection_state(theirs),
+        ConnectionState::Disconnected
+    );
+    assert_eq!(
+        world.server.events(),
+        [(theirs, Event::data(b"last words")), (theirs, CLOSED)]
+    );
     world.run(2);
     assert_eq!(world.server.events(), []);
 }
@@ -229,7 +288,12 @@ fn e13_what_one_update_has_no_room_for_comes_with_the_next_in_order() {
     assert!(world.server.driver.statistics().receive_deferred > 0);
     world.tick();
     events.extend(world.server.events_of(theirs));
-    assert_eq!(events, sent.iter().map(|content| Event::data(content)).collect::<Vec<_>>());
+    assert_eq!(
+        events,
+        sent.iter()
+            .map(|content| Event::data(content))
+            .collect::<Vec<_>>()
+    );
 }
 
 /// Unity Transport discards it with a warning.
@@ -245,17 +309,29 @@ fn e14_data_for_a_connection_that_is_not_accepted_waits_for_accept() {
     let theirs = world.server.driver.accept().unwrap();
     world.clients[0].send(ours, b"late").unwrap();
     world.tick();
-    assert_eq!(world.server.events_of(theirs), [Event::data(b"early"), Event::data(b"late")]);
+    assert_eq!(
+        world.server.events_of(theirs),
+        [Event::data(b"early"), Event::data(b"late")]
+    );
 }
 
 #[test]
 fn e15_an_unknown_handle_reads_disconnected() {
     let mut world = World::new(1);
     let unknown = NetworkConnection::default();
-    assert_eq!(world.server.driver.connection_state(unknown), ConnectionState::Disconnected);
+    assert_eq!(
+        world.server.driver.connection_state(unknown),
+        ConnectionState::Disconnected
+    );
     world.connect(0);
-    assert_eq!(world.server.driver.connection_state(unknown), ConnectionState::Disconnected);
-    assert_eq!(world.server.driver.event_queue_size_for_connection(unknown), 0);
+    assert_eq!(
+        world.server.driver.connection_state(unknown),
+        ConnectionState::Disconnected
+    );
+    assert_eq!(
+        world.server.driver.event_queue_size_for_connection(unknown),
+        0
+    );
     assert!(!world.server.driver.remote_endpoint(unknown).is_valid());
 }
 
@@ -267,7 +343,10 @@ fn e16_data_comes_before_the_close_it_arrived_with() {
     world.clients[0].send(ours, b"two").unwrap();
     world.clients[0].driver.disconnect(ours);
     world.tick();
-    assert_eq!(world.server.events_of(theirs), [Event::data(b"one"), Event::data(b"two"), CLOSED]);
+    assert_eq!(
+        world.server.events_of(theirs),
+        [Event::data(b"one"), Event::data(b"two"), CLOSED]
+    );
 }
 
 #[test]
@@ -279,9 +358,15 @@ fn e17_the_event_count_is_the_number_of_pops() {
             world.clients[0].send(ours, b"x").unwrap();
         }
         world.tick();
-        assert_eq!(world.server.driver.event_queue_size_for_connection(theirs), round);
+        assert_eq!(
+            world.server.driver.event_queue_size_for_connection(theirs),
+            round
+        );
         assert_eq!(world.server.events_of(theirs).len(), round);
-        assert_eq!(world.server.driver.event_queue_size_for_connection(theirs), 0);
+        assert_eq!(
+            world.server.driver.event_queue_size_for_connection(theirs),
+            0
+        );
     }
 }
 

@@ -11,7 +11,9 @@ use drumfire::error::{BindError, DisconnectReason};
 use drumfire::interface::{NetworkInterface, Received, SendReport, Transmit};
 use drumfire::{NetworkDriver, NetworkPipeline, NetworkSettings};
 
-use crate::support::{Event, Net, Node, SERVER, World, data, heartbeat, ms, pattern, request, settings};
+use crate::support::{
+    Event, Net, Node, SERVER, World, data, heartbeat, ms, pattern, request, settings,
+};
 
 #[test]
 fn o1_numbers_and_bytes_travel_over_real_sockets() {
@@ -47,13 +49,22 @@ fn o1_numbers_and_bytes_travel_over_real_sockets() {
 
 #[test]
 fn o2_an_endpoint_nobody_has_is_no_panic() {
-    let mut client =
-        Node::new(settings().connect_timeout(ms(50)).max_connect_attempts(2), 1, Net::calm().interface());
+    let mut client = Node::new(
+        settings().connect_timeout(ms(50)).max_connect_attempts(2),
+        1,
+        Net::calm().interface(),
+    );
     let ours = client.driver.connect(SERVER).unwrap();
     for _ in 0..20 {
         client.update();
     }
-    assert_eq!(client.events(), [(ours, Event::Disconnect(DisconnectReason::MaxConnectionAttempts))]);
+    assert_eq!(
+        client.events(),
+        [(
+            ours,
+            Event::Disconnect(DisconnectReason::MaxConnectionAttempts)
+        )]
+    );
 }
 
 /// A transport as a user might write one: letters between boxes with names.
@@ -70,13 +81,20 @@ struct PostBox {
 
 impl Post {
     fn open(&self, name: u8) -> PostBox {
-        PostBox { post: self.clone(), address: NetworkEndpoint::custom([name; CUSTOM_ADDRESS_LEN]) }
+        PostBox {
+            post: self.clone(),
+            address: NetworkEndpoint::custom([name; CUSTOM_ADDRESS_LEN]),
+        }
     }
 }
 
 impl NetworkInterface for PostBox {
     fn bind(&mut self, _: &NetworkEndpoint) -> Result<(), BindError> {
-        self.post.0.lock().unwrap().insert(self.address, VecDeque::new());
+        self.post
+            .0
+            .lock()
+            .unwrap()
+            .insert(self.address, VecDeque::new());
         Ok(())
     }
 
@@ -126,7 +144,9 @@ fn o3_an_interface_of_the_users_carries_a_session() {
         (client.events(), server.accept_all(), server.events())
     };
     let (_, accepted, _) = round();
-    let [theirs] = accepted[..] else { panic!("{accepted:?}") };
+    let [theirs] = accepted[..] else {
+        panic!("{accepted:?}")
+    };
     assert_eq!(round().0, [(ours, Event::Connect(vec![]))]);
     client.send(ours, &pattern(1_390)).unwrap();
     client.update();
@@ -140,7 +160,10 @@ fn o3_an_interface_of_the_users_carries_a_session() {
     client.driver.disconnect(ours);
     client.update();
     server.update();
-    assert_eq!(server.events_of(theirs), [Event::Disconnect(DisconnectReason::ClosedByRemote)]);
+    assert_eq!(
+        server.events_of(theirs),
+        [Event::Disconnect(DisconnectReason::ClosedByRemote)]
+    );
 }
 
 #[test]
@@ -159,6 +182,9 @@ fn o4_oversized_datagrams_are_dropped_and_counted() {
     world.tick();
     assert_eq!(world.server.events_of(theirs), [Event::data(&pattern(590))]);
     let statistics = world.server.driver.statistics();
-    let dropped = statistics.inward.drops.get(drumfire::counters::DropReason::Oversize);
+    let dropped = statistics
+        .inward
+        .drops
+        .get(drumfire::counters::DropReason::Oversize);
     assert_eq!(dropped + statistics.interface.oversize, 3);
 }

@@ -15,8 +15,13 @@ const NULL: NetworkPipeline = NetworkPipeline::NULL;
 
 /// A server whose jobs really run on a pool of two.
 fn on_a_pool(clients: usize) -> World {
-    let workers = Workers::Own { threads: 2, pinning: Pinning::No };
-    let spread = settings().workers(workers).inline_threshold(InlineThreshold::NeverInline);
+    let workers = Workers::Own {
+        threads: 2,
+        pinning: Pinning::No,
+    };
+    let spread = settings()
+        .workers(workers)
+        .inline_threshold(InlineThreshold::NeverInline);
     World::with(clients, spread, settings())
 }
 
@@ -32,7 +37,11 @@ fn read(concurrent: &mut Concurrent<'_>) -> Option<i32> {
 fn answer(mut port: ConnectionPort<'_>) {
     let (mut events, mut sender) = port.split();
     while let Some(event) = events.pop_event() {
-        if let NetworkEvent::Data { pipeline, mut reader } = event {
+        if let NetworkEvent::Data {
+            pipeline,
+            mut reader,
+        } = event
+        {
             let mut writer = sender.begin_send(pipeline).unwrap();
             writer.write_int(reader.read_int() + 1);
             writer.end_send().unwrap();
@@ -41,7 +50,10 @@ fn answer(mut port: ConnectionPort<'_>) {
 }
 
 fn send_int(world: &mut World, client: usize, connection: NetworkConnection, value: i32) {
-    let mut writer = world.clients[client].driver.begin_send(NULL, connection).unwrap();
+    let mut writer = world.clients[client]
+        .driver
+        .begin_send(NULL, connection)
+        .unwrap();
     writer.write_int(value);
     writer.end_send().unwrap();
 }
@@ -80,13 +92,25 @@ fn h3_a_job_behind_update_and_accept_reads_the_message() {
     let ours = world.start(0);
     world.clients[0].update();
     let accept = |(), concurrent: &mut Concurrent<'_>| concurrent.accept();
-    let theirs = world.server.driver.schedule_update().then(accept).complete();
+    let theirs = world
+        .server
+        .driver
+        .schedule_update()
+        .then(accept)
+        .complete();
     world.clients[0].update();
     assert_eq!(world.clients[0].events(), [(ours, Event::Connect(vec![]))]);
     send_int(&mut world, 0, ours, 42);
     world.clients[0].update();
-    let receive = |accepted: Option<_>, concurrent: &mut Concurrent<'_>| (accepted, read(concurrent));
-    let outcome = world.server.driver.schedule_update().then(accept).then(receive).complete();
+    let receive =
+        |accepted: Option<_>, concurrent: &mut Concurrent<'_>| (accepted, read(concurrent));
+    let outcome = world
+        .server
+        .driver
+        .schedule_update()
+        .then(accept)
+        .then(receive)
+        .complete();
     assert_eq!(outcome, (None, Some(42)));
     assert!(theirs.is_some());
 }
@@ -113,7 +137,12 @@ fn h5_two_connections_are_answered_in_one_parallel_loop() {
         send_int(&mut world, index, ours, 42);
         world.clients[index].update();
     }
-    world.server.driver.schedule_update().then(|(), concurrent| concurrent.for_each(answer)).complete();
+    world
+        .server
+        .driver
+        .schedule_update()
+        .then(|(), concurrent| concurrent.for_each(answer))
+        .complete();
     for (client, ours) in world.clients.iter_mut().zip(ours) {
         client.update();
         assert_eq!(client.events_of(ours), [int(43)]);
@@ -142,10 +171,18 @@ fn h7_250_clients_are_all_answered_once() {
             send_int(&mut world, 0, *ours, round * 1000 + number);
         }
         world.clients[0].update();
-        world.server.driver.schedule_update().then(|(), concurrent| concurrent.for_each(answer)).complete();
+        world
+            .server
+            .driver
+            .schedule_update()
+            .then(|(), concurrent| concurrent.for_each(answer))
+            .complete();
         world.clients[0].update();
         for (number, ours) in (0..).zip(&ours) {
-            assert_eq!(world.clients[0].events_of(*ours), [int(round * 1000 + number + 1)]);
+            assert_eq!(
+                world.clients[0].events_of(*ours),
+                [int(round * 1000 + number + 1)]
+            );
         }
     }
 }
@@ -195,7 +232,10 @@ fn h9_two_threads_on_one_connection_both_send() {
         world.server.update();
         world.clients[0].update();
         let arrived: HashSet<_> = world.clients[0].events_of(ours).into_iter().collect();
-        assert_eq!(arrived, HashSet::from([Event::data(&[0]), Event::data(&[1])]));
+        assert_eq!(
+            arrived,
+            HashSet::from([Event::data(&[0]), Event::data(&[1])])
+        );
     }
 }
 
@@ -214,14 +254,23 @@ fn h14_a_panic_in_a_job_surfaces_at_complete_and_harms_nothing_else() {
         .try_complete();
     let panic = outcome.unwrap_err();
     assert_eq!(panic.downcast_ref::<&str>(), Some(&"on purpose"));
-    assert_eq!(ran.load(Ordering::Relaxed), 0, "what depends on it is cancelled");
+    assert_eq!(
+        ran.load(Ordering::Relaxed),
+        0,
+        "what depends on it is cancelled"
+    );
     assert_eq!(world.server.events_of(theirs), [Event::data(b"x")]);
     world.clients[0].send(ours, b"y").unwrap();
     world.tick();
     assert_eq!(world.server.events_of(theirs), [Event::data(b"y")]);
 
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        world.server.driver.schedule_update().then(|(), _| panic!("again")).complete();
+        world
+            .server
+            .driver
+            .schedule_update()
+            .then(|(), _| panic!("again"))
+            .complete();
     }));
     assert!(caught.is_err());
     world.tick();
@@ -241,8 +290,14 @@ fn h16_a_hundred_rounds_do_not_drift() {
         world.clients[0].update();
         assert_eq!(world.clients[0].events_of(ours), [int(round)]);
     }
-    assert_eq!(world.server.driver.connection_state(theirs), ConnectionState::Connected);
+    assert_eq!(
+        world.server.driver.connection_state(theirs),
+        ConnectionState::Connected
+    );
     world.clients[0].driver.disconnect(ours);
     world.tick();
-    assert_eq!(world.server.events_of(theirs), [Event::Disconnect(DisconnectReason::ClosedByRemote)]);
+    assert_eq!(
+        world.server.events_of(theirs),
+        [Event::Disconnect(DisconnectReason::ClosedByRemote)]
+    );
 }

@@ -4,7 +4,12 @@
 //! network, with a fixed frame time of 16 ms. Where drumfire differs on purpose, the test says so.
 //! Rows that the types make impossible are `compile_fail` tests in `src/driver/misuse.rs`.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these helpers serve tests only")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these helpers serve tests only"
+)]
 
 mod closing;
 mod connecting;
@@ -15,6 +20,10 @@ mod jobs;
 mod mtu;
 mod names;
 mod sending;
-#[expect(dead_code, reason = "each test program uses its part of the support")]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses its part of the support"
+)]
 #[path = "../support/mod.rs"]
 mod support;

@@ -21,9 +21,15 @@ fn d1_a_handle_that_names_no_slot_gives_minus_1() {
     }
     let foreign = many.start(0);
     let mut world = World::new(1);
-    assert_eq!(status_of(&mut world.clients[0].driver, foreign), StatusCode::NetworkIdMismatch);
+    assert_eq!(
+        status_of(&mut world.clients[0].driver, foreign),
+        StatusCode::NetworkIdMismatch
+    );
     world.connect(0);
-    assert_eq!(status_of(&mut world.clients[0].driver, foreign), StatusCode::NetworkIdMismatch);
+    assert_eq!(
+        status_of(&mut world.clients[0].driver, foreign),
+        StatusCode::NetworkIdMismatch
+    );
     assert_eq!(StatusCode::NetworkIdMismatch as i32, -1);
 }
 
@@ -35,8 +41,14 @@ fn d2_a_handle_of_an_old_version_gives_minus_2() {
     world.run(8);
     let (new, _) = world.connect(0);
     assert_eq!(old.index(), new.index());
-    assert_eq!(status_of(&mut world.clients[0].driver, old), StatusCode::NetworkVersionMismatch);
-    assert_eq!(status_of(&mut world.clients[0].driver, NetworkConnection::default()), StatusCode::NetworkVersionMismatch);
+    assert_eq!(
+        status_of(&mut world.clients[0].driver, old),
+        StatusCode::NetworkVersionMismatch
+    );
+    assert_eq!(
+        status_of(&mut world.clients[0].driver, NetworkConnection::default()),
+        StatusCode::NetworkVersionMismatch
+    );
     assert_eq!(StatusCode::NetworkVersionMismatch as i32, -2);
 }
 
@@ -44,8 +56,17 @@ fn d2_a_handle_of_an_old_version_gives_minus_2() {
 fn d3_more_than_any_packet_holds_gives_minus_4() {
     let mut world = World::new(1);
     let (ours, _) = world.connect(0);
-    let error = world.clients[0].driver.begin_send_with(NULL, ours, 1_500).unwrap_err();
-    assert_eq!(error, SendError::PacketOverflow { needed: 1_500, capacity: 1_390 });
+    let error = world.clients[0]
+        .driver
+        .begin_send_with(NULL, ours, 1_500)
+        .unwrap_err();
+    assert_eq!(
+        error,
+        SendError::PacketOverflow {
+            needed: 1_500,
+            capacity: 1_390
+        }
+    );
     assert_eq!(error.status() as i32, -4);
 }
 
@@ -58,7 +79,10 @@ fn d4_a_message_arrives_as_it_was_written() {
     assert!(guard.write_int(42));
     guard.end_send().unwrap();
     world.tick();
-    assert_eq!(world.server.events_of(theirs), [Event::data(&42_i32.to_le_bytes())]);
+    assert_eq!(
+        world.server.events_of(theirs),
+        [Event::data(&42_i32.to_le_bytes())]
+    );
 }
 
 /// Unity Transport reports it in the next update; here the writer is gone, and the message with it.
@@ -81,7 +105,10 @@ fn d7_a_message_begun_and_not_ended_is_aborted() {
 fn d14_a_connecting_connection_gives_minus_3() {
     let mut world = World::new(1);
     let ours = world.start(0);
-    assert_eq!(status_of(&mut world.clients[0].driver, ours), StatusCode::NetworkStateMismatch);
+    assert_eq!(
+        status_of(&mut world.clients[0].driver, ours),
+        StatusCode::NetworkStateMismatch
+    );
     assert_eq!(StatusCode::NetworkStateMismatch as i32, -3);
 }
 
@@ -91,7 +118,10 @@ fn d15_a_closed_connection_gives_minus_3_also_once_its_slot_is_free() {
     let (ours, _) = world.connect(0);
     world.clients[0].driver.disconnect(ours);
     for _ in 0..10 {
-        assert_eq!(status_of(&mut world.clients[0].driver, ours), StatusCode::NetworkStateMismatch);
+        assert_eq!(
+            status_of(&mut world.clients[0].driver, ours),
+            StatusCode::NetworkStateMismatch
+        );
         world.tick();
     }
 }
@@ -100,7 +130,10 @@ fn d15_a_closed_connection_gives_minus_3_also_once_its_slot_is_free() {
 fn d16_more_written_than_fits_gives_minus_4_and_sends_nothing() {
     let mut world = World::new(1);
     let (ours, theirs) = world.connect(0);
-    let mut guard = world.clients[0].driver.begin_send_with(NULL, ours, 4).unwrap();
+    let mut guard = world.clients[0]
+        .driver
+        .begin_send_with(NULL, ours, 4)
+        .unwrap();
     assert!(guard.write_int(1));
     assert!(!guard.write_byte(2));
     let error = guard.end_send().unwrap_err();
@@ -114,7 +147,10 @@ fn d17_the_capacity_is_what_was_asked_for() {
     let mut world = World::new(1);
     let (ours, _) = world.connect(0);
     for required in [1, 7, 1_389, 1_390] {
-        let guard = world.clients[0].driver.begin_send_with(NULL, ours, required).unwrap();
+        let guard = world.clients[0]
+            .driver
+            .begin_send_with(NULL, ours, required)
+            .unwrap();
         assert_eq!(guard.capacity(), required);
     }
 }
@@ -125,8 +161,17 @@ fn d18_a_size_just_above_the_capacity_gives_minus_4() {
     let mut world = World::new(1);
     let (ours, _) = world.connect(0);
     for required in 1_391..=1_420 {
-        let error = world.clients[0].driver.begin_send_with(NULL, ours, required).unwrap_err();
-        assert_eq!(error, SendError::PacketOverflow { needed: required, capacity: 1_390 });
+        let error = world.clients[0]
+            .driver
+            .begin_send_with(NULL, ours, required)
+            .unwrap_err();
+        assert_eq!(
+            error,
+            SendError::PacketOverflow {
+                needed: required,
+                capacity: 1_390
+            }
+        );
     }
 }
 
@@ -137,18 +182,37 @@ fn d19_a_full_queue_gives_minus_5_and_takes_again_after_a_flush() {
     let (ours, theirs) = world.connect(0);
     let message = pattern(1_000);
     for _ in 0..4 {
-        assert_eq!(send_exactly(&mut world.clients[0].driver, ours, &message), Ok(1_000));
+        assert_eq!(
+            send_exactly(&mut world.clients[0].driver, ours, &message),
+            Ok(1_000)
+        );
     }
     let error = send_exactly(&mut world.clients[0].driver, ours, &message).unwrap_err();
-    assert_eq!(error, SendError::QueueFull { queued: 4_000, budget: 4_096 });
+    assert_eq!(
+        error,
+        SendError::QueueFull {
+            queued: 4_000,
+            budget: 4_096
+        }
+    );
     assert_eq!(error.status() as i32, -5);
     world.clients[0].flush();
-    assert_eq!(send_exactly(&mut world.clients[0].driver, ours, &message), Ok(1_000));
+    assert_eq!(
+        send_exactly(&mut world.clients[0].driver, ours, &message),
+        Ok(1_000)
+    );
     world.tick();
-    assert_eq!(world.server.events_of(theirs), vec![Event::data(&message); 5]);
+    assert_eq!(
+        world.server.events_of(theirs),
+        vec![Event::data(&message); 5]
+    );
 }
 
-fn send_exactly(driver: &mut NetworkDriver, connection: NetworkConnection, message: &[u8]) -> Result<usize, SendError> {
+fn send_exactly(
+    driver: &mut NetworkDriver,
+    connection: NetworkConnection,
+    message: &[u8],
+) -> Result<usize, SendError> {
     let mut guard = driver.begin_send_with(NULL, connection, message.len())?;
     guard.write_bytes(message);
     guard.end_send()
@@ -185,15 +249,28 @@ fn d20_the_longest_message_arrives_whole_over_real_sockets() {
 #[test]
 fn d21_an_empty_message_arrives_empty_on_every_pipeline() {
     let mut world = World::new(1);
-    let pipeline = world.server.driver.create_pipeline(&[StageId::Null]).unwrap();
-    assert_eq!(world.clients[0].driver.create_pipeline(&[StageId::Null]).unwrap(), pipeline);
+    let pipeline = world
+        .server
+        .driver
+        .create_pipeline(&[StageId::Null])
+        .unwrap();
+    assert_eq!(
+        world.clients[0]
+            .driver
+            .create_pipeline(&[StageId::Null])
+            .unwrap(),
+        pipeline
+    );
     let (ours, theirs) = world.connect(0);
     for pipeline in [NULL, pipeline] {
         let guard = world.clients[0].driver.begin_send(pipeline, ours).unwrap();
         assert_eq!(guard.end_send(), Ok(0));
     }
     world.tick();
-    assert_eq!(world.server.events_of(theirs), [Event::Data(0, vec![]), Event::Data(1, vec![])]);
+    assert_eq!(
+        world.server.events_of(theirs),
+        [Event::Data(0, vec![]), Event::Data(1, vec![])]
+    );
 }
 
 /// −7 does not exist here; aborting is what could leak in its place.
@@ -206,9 +283,15 @@ fn d22_ten_thousand_aborted_messages_leak_no_room() {
         let mut guard = world.clients[0].driver.begin_send(NULL, ours).unwrap();
         guard.write_int(1);
     }
-    assert_eq!(send_exactly(&mut world.clients[0].driver, ours, &pattern(1_390)), Ok(1_390));
+    assert_eq!(
+        send_exactly(&mut world.clients[0].driver, ours, &pattern(1_390)),
+        Ok(1_390)
+    );
     world.tick();
-    assert_eq!(world.server.events_of(theirs), [Event::data(&pattern(1_390))]);
+    assert_eq!(
+        world.server.events_of(theirs),
+        [Event::data(&pattern(1_390))]
+    );
 }
 
 #[test]
@@ -223,8 +306,15 @@ fn d23_the_value_of_end_send_is_the_length() {
 #[test]
 fn d24_max_payload_is_the_capacity_of_a_writer() {
     let mut world = World::new(1);
-    let pipeline = world.clients[0].driver.create_pipeline(&[StageId::Null]).unwrap();
-    world.server.driver.create_pipeline(&[StageId::Null]).unwrap();
+    let pipeline = world.clients[0]
+        .driver
+        .create_pipeline(&[StageId::Null])
+        .unwrap();
+    world
+        .server
+        .driver
+        .create_pipeline(&[StageId::Null])
+        .unwrap();
     let (ours, _) = world.connect(0);
     let driver = &mut world.clients[0].driver;
     for pipeline in [NULL, pipeline] {
@@ -240,6 +330,9 @@ fn d25_capacity_and_headers_make_a_packet() {
         let (ours, _) = world.connect(0);
         let driver = &mut world.clients[0].driver;
         assert_eq!(driver.max_message_size(ours), Ok(size));
-        assert_eq!(driver.max_payload(NULL, ours).unwrap() + driver.max_header_size(NULL), size);
+        assert_eq!(
+            driver.max_payload(NULL, ours).unwrap() + driver.max_header_size(NULL),
+            size
+        );
     }
 }

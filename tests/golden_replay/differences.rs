@@ -7,24 +7,29 @@ use crate::recording::Role::{self, Client, Server};
 
 /// Where our driver differs in one scenario, in one role, for one reason. `what` is in the words of
 /// [`differences`](crate::replay::differences).
-pub struct Difference {
-    pub scenario: &'static str,
-    pub role: Role,
-    pub what: &'static [&'static str],
-    pub why: &'static str,
+pub(crate) struct Difference {
+    pub(crate) scenario: &'static str,
+    pub(crate) role: Role,
+    pub(crate) what: &'static [&'static str],
+    pub(crate) why: &'static str,
 }
 
-const ACCEPT_IN_FRONT: &str =
-    "until the client has spoken, an accept goes in front of every batch: without one, a lost accept kills it";
-const QUIET_UNTIL_HEARD: &str = "no heartbeat before the client has spoken: one that overtakes the accept kills it";
-const ACCEPT_IMPLIED: &str = "a message implies the accept: the connection lives where a stock client dies";
-const PROBES_WAIT: &str = "size probes wait until the client has spoken: one that overtakes the accept kills it";
+const ACCEPT_IN_FRONT: &str = "until the client has spoken, an accept goes in front of every batch: without one, a lost accept kills it";
+const QUIET_UNTIL_HEARD: &str =
+    "no heartbeat before the client has spoken: one that overtakes the accept kills it";
+const ACCEPT_IMPLIED: &str =
+    "a message implies the accept: the connection lives where a stock client dies";
+const PROBES_WAIT: &str =
+    "size probes wait until the client has spoken: one that overtakes the accept kills it";
 const NO_RELIABLE: &str = "pipeline 2 is reliable, which is a later step";
-const NOT_LISTENING: &str = "a driver that does not listen turns a client away at once, instead of accepting it first";
-const BROKEN_REQUEST: &str = "a request with a wrong length is dropped: a stock server makes it a connection of its own";
-const DEAD_PORT: &str = "sent as recorded, but the recorder does not keep what goes to the dead port";
+const NOT_LISTENING: &str =
+    "a driver that does not listen turns a client away at once, instead of accepting it first";
+const BROKEN_REQUEST: &str =
+    "a request with a wrong length is dropped: a stock server makes it a connection of its own";
+const DEAD_PORT: &str =
+    "sent as recorded, but the recorder does not keep what goes to the dead port";
 
-pub const DIFFERENCES: &[Difference] = &[
+pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         scenario: "accept_dup_after_connect",
         role: Server,
@@ -58,7 +63,12 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         scenario: "connect_accept_lost_heartbeat_first",
         role: Client,
-        what: &["-#3 disconnect", "+t2 event Connect", "-t10 event state", "+t10 event state"],
+        what: &[
+            "-#3 disconnect",
+            "+t2 event Connect",
+            "-t10 event state",
+            "+t10 event state",
+        ],
         why: ACCEPT_IMPLIED,
     },
     Difference {
@@ -115,8 +125,18 @@ pub const DIFFERENCES: &[Difference] = &[
         ],
         why: PROBES_WAIT,
     },
-    Difference { scenario: "pmtud", role: Server, what: &["-t5 event Data", "-#19 data"], why: NO_RELIABLE },
-    Difference { scenario: "pmtud", role: Client, what: &["-t5 event send", "-#18 data"], why: NO_RELIABLE },
+    Difference {
+        scenario: "pmtud",
+        role: Server,
+        what: &["-t5 event Data", "-#19 data"],
+        why: NO_RELIABLE,
+    },
+    Difference {
+        scenario: "pmtud",
+        role: Client,
+        what: &["-t5 event send", "-#18 data"],
+        why: NO_RELIABLE,
+    },
     Difference {
         scenario: "pmtud_client_only",
         role: Server,
@@ -144,7 +164,11 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         scenario: "invalid_packets",
         role: Server,
-        what: &["-#13 request", "-t12 event Connect", "-t13 event Disconnect"],
+        what: &[
+            "-#13 request",
+            "-t12 event Connect",
+            "-t13 event Disconnect",
+        ],
         why: BROKEN_REQUEST,
     },
     Difference {
@@ -153,7 +177,12 @@ pub const DIFFERENCES: &[Difference] = &[
         what: &["-#22 data", "-t15 event Data", "-#24 data"],
         why: NO_RELIABLE,
     },
-    Difference { scenario: "invalid_packets", role: Client, what: &["-t15 event send", "-#23 data"], why: NO_RELIABLE },
+    Difference {
+        scenario: "invalid_packets",
+        role: Client,
+        what: &["-t15 event send", "-#23 data"],
+        why: NO_RELIABLE,
+    },
     Difference {
         scenario: "address_migration",
         role: Server,
@@ -195,10 +224,40 @@ pub const DIFFERENCES: &[Difference] = &[
         ],
         why: NO_RELIABLE,
     },
-    Difference { scenario: "trunc_00", role: Server, what: &["-t6 event Data", "-#4 data"], why: NO_RELIABLE },
-    Difference { scenario: "trunc_00", role: Client, what: &["-t6 event send", "-#3 data"], why: NO_RELIABLE },
-    Difference { scenario: "trunc_63", role: Server, what: &["-t6 event Data", "-#4 data"], why: NO_RELIABLE },
-    Difference { scenario: "trunc_63", role: Client, what: &["-t6 event send", "-#3 data"], why: NO_RELIABLE },
-    Difference { scenario: "trunc_63aabb", role: Server, what: &["-t6 event Data", "-#4 data"], why: NO_RELIABLE },
-    Difference { scenario: "trunc_63aabb", role: Client, what: &["-t6 event send", "-#3 data"], why: NO_RELIABLE },
+    Difference {
+        scenario: "trunc_00",
+        role: Server,
+        what: &["-t6 event Data", "-#4 data"],
+        why: NO_RELIABLE,
+    },
+    Difference {
+        scenario: "trunc_00",
+        role: Client,
+        what: &["-t6 event send", "-#3 data"],
+        why: NO_RELIABLE,
+    },
+    Difference {
+        scenario: "trunc_63",
+        role: Server,
+        what: &["-t6 event Data", "-#4 data"],
+        why: NO_RELIABLE,
+    },
+    Difference {
+        scenario: "trunc_63",
+        role: Client,
+        what: &["-t6 event send", "-#3 data"],
+        why: NO_RELIABLE,
+    },
+    Difference {
+        scenario: "trunc_63aabb",
+        role: Server,
+        what: &["-t6 event Data", "-#4 data"],
+        why: NO_RELIABLE,
+    },
+    Difference {
+        scenario: "trunc_63aabb",
+        role: Client,
+        what: &["-t6 event send", "-#3 data"],
+        why: NO_RELIABLE,
+    },
 ];

@@ -2,13 +2,25 @@
 //! one side or the other. Bytes and events must equal the recording; where they do not, there is a
 //! row in the table of [`differences`].
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "these helpers serve tests only")]
-#![expect(clippy::panic, clippy::indexing_slicing, reason = "these helpers serve tests only")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "these helpers serve tests only"
+)]
+#![expect(
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these helpers serve tests only"
+)]
 
 mod differences;
 mod recording;
 mod replay;
-#[expect(dead_code, reason = "each test program uses its part of the support")]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses its part of the support"
+)]
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -18,8 +30,12 @@ use recording::{Recording, Role};
 /// Replays a scenario and compares with the rows of the table.
 fn replay(scenario: &str, role: Role) {
     let mut found = replay::differences(&Recording::load(scenario), role);
-    let rows = DIFFERENCES.iter().filter(|row| row.scenario == scenario && row.role == role);
-    let mut known: Vec<String> = rows.flat_map(|row| row.what.iter().map(|what| (*what).to_owned())).collect();
+    let rows = DIFFERENCES
+        .iter()
+        .filter(|row| row.scenario == scenario && row.role == role);
+    let mut known: Vec<String> = rows
+        .flat_map(|row| row.what.iter().map(|what| (*what).to_owned()))
+        .collect();
     found.sort_unstable();
     known.sort_unstable();
     let unknown: Vec<_> = found.iter().filter(|what| !known.contains(what)).collect();
@@ -90,7 +106,12 @@ fn every_recording_that_needs_no_stage_is_replayed() {
     let mut without = 0;
     for entry in std::fs::read_dir(golden).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        let Some(scenario) = name.strip_prefix("udp_").and_then(|name| name.strip_suffix(".json")) else { continue };
+        let Some(scenario) = name
+            .strip_prefix("udp_")
+            .and_then(|name| name.strip_suffix(".json"))
+        else {
+            continue;
+        };
         if Recording::load(scenario).needs_no_stage() {
             without += 1;
             assert!(SCENARIOS.contains(&scenario), "{scenario} is not replayed");
@@ -101,7 +122,13 @@ fn every_recording_that_needs_no_stage_is_replayed() {
 
 #[test]
 fn every_row_is_of_a_scenario_that_is_replayed_and_says_why() {
-    for Difference { scenario, what, why, .. } in DIFFERENCES {
+    for Difference {
+        scenario,
+        what,
+        why,
+        ..
+    } in DIFFERENCES
+    {
         assert!(SCENARIOS.contains(scenario), "{scenario}");
         assert!(!what.is_empty() && !why.is_empty(), "{scenario}");
     }

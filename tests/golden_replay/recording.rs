@@ -14,7 +14,7 @@ use crate::support::ms;
 
 /// Which side our driver plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     Client,
     Server,
 }
@@ -47,8 +47,8 @@ const NOBODY_CALLED: [&str; 4] = [
 ];
 
 #[derive(Debug, Deserialize)]
-pub struct Recording {
-    pub scenario: String,
+pub(crate) struct Recording {
+    pub(crate) scenario: String,
     frame_ms: u64,
     client_options: String,
     server_options: String,
@@ -59,17 +59,17 @@ pub struct Recording {
 }
 
 #[derive(Debug, Deserialize)]
-pub struct RecordedEvent {
-    pub tick: u64,
+pub(crate) struct RecordedEvent {
+    pub(crate) tick: u64,
     side: String,
     ev: String,
     detail: Value,
 }
 
 #[derive(Debug, Deserialize)]
-pub struct RecordedPacket {
-    pub n: u32,
-    pub tick: u64,
+pub(crate) struct RecordedPacket {
+    pub(crate) n: u32,
+    pub(crate) tick: u64,
     direction: String,
     hex: String,
     fate: String,
@@ -86,28 +86,37 @@ struct Volatile {
 
 /// Something the application did: the recording shows it as an event, or as the packet it caused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     Connect,
     Disconnect,
     /// Before the update.
-    Send { pipeline: u8, message: Vec<u8> },
+    Send {
+        pipeline: u8,
+        message: Vec<u8>,
+    },
     /// After the update, and flushed: an answer to what the update brought.
-    Answer { pipeline: u8, message: Vec<u8> },
+    Answer {
+        pipeline: u8,
+        message: Vec<u8>,
+    },
     /// Questions of the application.
-    AskMaxPayload { pipeline: u8 },
+    AskMaxPayload {
+        pipeline: u8,
+    },
     AskMaxMessageSize,
     AskState,
 }
 
 impl Recording {
-    pub fn load(scenario: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/udp_{scenario}.json"));
+    pub(crate) fn load(scenario: &str) -> Self {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/udp_{scenario}.json"));
         let text = fs::read_to_string(path).expect("the recording is part of the repository");
         serde_json::from_str(&text).expect("a recording is JSON")
     }
 
     /// Settings of our side.
-    pub fn settings(&self, role: Role) -> NetworkSettingsBuilder {
+    pub(crate) fn settings(&self, role: Role) -> NetworkSettingsBuilder {
         let options = match role {
             Role::Client => &self.client_options,
             Role::Server => &self.server_options,
@@ -120,7 +129,12 @@ impl Recording {
             .disconnect_copies(1);
         let mut words = options.split_whitespace();
         while let Some(option) = words.next() {
-            let mut number = || words.next().and_then(|word| word.parse::<u32>().ok()).expect("an option has a number");
+            let mut number = || {
+                words
+                    .next()
+                    .and_then(|word| word.parse::<u32>().ok())
+                    .expect("an option has a number")
+            };
             settings = match option {
                 "--connect-timeout" => settings.connect_timeout(ms(number().into())),
                 "--heartbeat-timeout" => settings.heartbeat_timeout(ms(number().into())),
@@ -133,35 +147,46 @@ impl Recording {
         settings
     }
 
-    pub fn connect_payload(&self) -> Vec<u8> {
+    pub(crate) fn connect_payload(&self) -> Vec<u8> {
         unhex(self.connect_payload.as_deref())
     }
 
-    pub fn accept_payload(&self) -> Vec<u8> {
+    pub(crate) fn accept_payload(&self) -> Vec<u8> {
         unhex(self.accept_payload.as_deref())
     }
 
     /// The client's token.
-    pub fn token(&self) -> Token {
+    pub(crate) fn token(&self) -> Token {
         let first = self.packets.first().expect("a recording has packets");
-        peek_token(&first.bytes()).expect("the first packet is a request").1
+        peek_token(&first.bytes())
+            .expect("the first packet is a request")
+            .1
     }
 
     /// The last tick in which anything happens.
-    pub fn last_tick(&self) -> u64 {
+    pub(crate) fn last_tick(&self) -> u64 {
         let packets = self.packets.iter().map(|packet| packet.tick);
-        packets.chain(self.events.iter().map(|event| event.tick)).max().unwrap_or(0)
+        packets
+            .chain(self.events.iter().map(|event| event.tick))
+            .max()
+            .unwrap_or(0)
     }
 
     /// What our side's application does in `tick`, in order.
-    pub fn actions(&self, role: Role, tick: u64) -> Vec<Action> {
+    pub(crate) fn actions(&self, role: Role, tick: u64) -> Vec<Action> {
         let mut actions = Vec::new();
         if role == Role::Client && tick == 0 {
             actions.push(Action::Connect);
         }
         let mut after_data = false;
         for event in self.events_of(role, tick) {
-            let number = |name: &str| event.detail.get(name).and_then(Value::as_u64).expect("the detail is a number");
+            let number = |name: &str| {
+                event
+                    .detail
+                    .get(name)
+                    .and_then(Value::as_u64)
+                    .expect("the detail is a number")
+            };
             let pipeline = || u8::try_from(number("pipe")).expect("a pipeline id is a byte");
             match event.ev.as_str() {
                 "Data" => after_data = true,
@@ -169,12 +194,20 @@ impl Recording {
                     let len = usize::try_from(number("len")).expect("a length fits");
                     let message = event.message(len);
                     actions.push(if after_data && role == Role::Server {
-                        Action::Answer { pipeline: pipeline(), message }
+                        Action::Answer {
+                            pipeline: pipeline(),
+                            message,
+                        }
                     } else {
-                        Action::Send { pipeline: pipeline(), message }
+                        Action::Send {
+                            pipeline: pipeline(),
+                            message,
+                        }
                     });
                 }
-                "max_payload" => actions.push(Action::AskMaxPayload { pipeline: pipeline() }),
+                "max_payload" => actions.push(Action::AskMaxPayload {
+                    pipeline: pipeline(),
+                }),
                 "mtu" => actions.push(Action::AskMaxMessageSize),
                 "state" => actions.push(Action::AskState),
                 _ => {}
@@ -203,29 +236,37 @@ impl Recording {
 
     /// Events of our side in `tick`, in order, the recorder's log lines left out.
     fn events_of(&self, role: Role, tick: u64) -> impl Iterator<Item = &RecordedEvent> {
-        self.events.iter().filter(move |event| event.tick == tick && event.side == role.side())
+        self.events
+            .iter()
+            .filter(move |event| event.tick == tick && event.side == role.side())
     }
 
     /// The same, described as our driver's are.
-    pub fn described_events(&self, role: Role, tick: u64) -> Vec<String> {
-        self.events_of(role, tick).map(RecordedEvent::describe).collect()
+    pub(crate) fn described_events(&self, role: Role, tick: u64) -> Vec<String> {
+        self.events_of(role, tick)
+            .map(RecordedEvent::describe)
+            .collect()
     }
 
     /// Packets that our side sent in `tick`.
-    pub fn sent(&self, role: Role, tick: u64) -> impl Iterator<Item = &RecordedPacket> {
+    pub(crate) fn sent(&self, role: Role, tick: u64) -> impl Iterator<Item = &RecordedPacket> {
         self.packets.iter().filter(move |packet| {
             packet.tick == tick && packet.direction == role.outward() && packet.fate != "injected"
         })
     }
 
     /// Packets that arrive at our side in `tick`, in order.
-    pub fn arriving(&self, role: Role, tick: u64) -> Vec<&RecordedPacket> {
+    pub(crate) fn arriving(&self, role: Role, tick: u64) -> Vec<&RecordedPacket> {
         let mut packets = Vec::new();
         let theirs = match role {
             Role::Client => "s2c",
             Role::Server => "c2s",
         };
-        for packet in self.packets.iter().filter(|packet| packet.direction == theirs) {
+        for packet in self
+            .packets
+            .iter()
+            .filter(|packet| packet.direction == theirs)
+        {
             // A server's packet is in the client's next update; the recorder's own in the same.
             let later = u64::from(role == Role::Client && packet.fate != "injected");
             let (copies, held) = match packet.fate.as_str() {
@@ -233,7 +274,9 @@ impl Recording {
                 "drop" => (0, 0),
                 "dup" => (2, 0),
                 fate => {
-                    let ticks = fate.strip_prefix("hold:").and_then(|ticks| ticks.parse().ok());
+                    let ticks = fate
+                        .strip_prefix("hold:")
+                        .and_then(|ticks| ticks.parse().ok());
                     (1, ticks.unwrap_or_else(|| panic!("fate {fate} is new")))
                 }
             };
@@ -245,12 +288,15 @@ impl Recording {
     }
 
     /// The tick from which on the client is at another port.
-    pub fn moves_at(&self) -> Option<u64> {
-        self.packets.iter().find(|packet| packet.direction == "note").map(|packet| packet.tick)
+    pub(crate) fn moves_at(&self) -> Option<u64> {
+        self.packets
+            .iter()
+            .find(|packet| packet.direction == "note")
+            .map(|packet| packet.tick)
     }
 
     /// Whether nothing of it needs a pipeline stage.
-    pub fn needs_no_stage(&self) -> bool {
+    pub(crate) fn needs_no_stage(&self) -> bool {
         self.packets.iter().map(RecordedPacket::bytes).all(|bytes| {
             !matches!(bytes.as_slice(), [1, _, _, _, _, _, _, _, _, pipeline, ..] if (1..=7).contains(pipeline))
         })
@@ -258,18 +304,19 @@ impl Recording {
 }
 
 impl RecordedPacket {
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         unhex(Some(&self.hex))
     }
 
     /// Whether `ours` is the same packet, but for what the protocol does not determine. The token is
     /// no exception: `ours` has been given the recorded one.
-    pub fn is(&self, ours: &[u8]) -> bool {
+    pub(crate) fn is(&self, ours: &[u8]) -> bool {
         let recorded = self.bytes();
         recorded.len() == ours.len()
             && (0..ours.len()).all(|at| {
                 let free = |volatile: &Volatile| {
-                    !volatile.why.contains("token") && (volatile.offset..volatile.offset + volatile.len).contains(&at)
+                    !volatile.why.contains("token")
+                        && (volatile.offset..volatile.offset + volatile.len).contains(&at)
                 };
                 recorded.get(at) == ours.get(at) || self.volatile.iter().any(free)
             })
@@ -280,7 +327,12 @@ impl RecordedEvent {
     /// In the words of [`describe`].
     fn describe(&self) -> String {
         let text = |name: &str| self.detail.get(name).and_then(Value::as_str);
-        let number = |name: &str| self.detail.get(name).and_then(Value::as_i64).unwrap_or_default();
+        let number = |name: &str| {
+            self.detail
+                .get(name)
+                .and_then(Value::as_i64)
+                .unwrap_or_default()
+        };
         let len = usize::try_from(number("len")).unwrap_or(0);
         match self.ev.as_str() {
             "Accept" => describe::accept(&unhex(text("connect_payload"))),
@@ -313,36 +365,36 @@ impl RecordedEvent {
 }
 
 /// One wording for what the recording says and what our driver did.
-pub mod describe {
-    pub fn accept(payload: &[u8]) -> String {
+pub(crate) mod describe {
+    pub(crate) fn accept(payload: &[u8]) -> String {
         format!("Accept {}", content(payload))
     }
 
-    pub fn connect(payload: &[u8]) -> String {
+    pub(crate) fn connect(payload: &[u8]) -> String {
         format!("Connect {}", content(payload))
     }
 
-    pub fn data(pipeline: i64, message: &[u8]) -> String {
+    pub(crate) fn data(pipeline: i64, message: &[u8]) -> String {
         format!("Data on {pipeline}: {}", content(message))
     }
 
-    pub fn disconnect(reason: &str) -> String {
+    pub(crate) fn disconnect(reason: &str) -> String {
         format!("Disconnect {reason}")
     }
 
-    pub fn send(pipeline: i64, message: &[u8], status: i64) -> String {
+    pub(crate) fn send(pipeline: i64, message: &[u8], status: i64) -> String {
         format!("send on {pipeline}: {} gives {status}", content(message))
     }
 
-    pub fn max_payload(pipeline: i64, bytes: i64) -> String {
+    pub(crate) fn max_payload(pipeline: i64, bytes: i64) -> String {
         format!("max_payload of {pipeline}: {bytes}")
     }
 
-    pub fn max_message_size(bytes: i64) -> String {
+    pub(crate) fn max_message_size(bytes: i64) -> String {
         format!("max_message_size {bytes}")
     }
 
-    pub fn state(name: &str) -> String {
+    pub(crate) fn state(name: &str) -> String {
         format!("state {name}")
     }
 

@@ -7,7 +7,7 @@ use drumfire::id::{NetworkConnection, NetworkPipeline};
 use drumfire::wire::connection::{Token, peek_token};
 use drumfire::{ConnectionState, NetworkDriver};
 
-use crate::recording::{Action, Recording, RecordedPacket, Role, describe};
+use crate::recording::{Action, RecordedPacket, Recording, Role, describe};
 use crate::support::{Event, Net, Node, Peer, SERVER, kind_of};
 
 /// Where recorded clients are, before and after their port changes.
@@ -19,7 +19,7 @@ const CLIENT_MOVED: NetworkEndpoint = NetworkEndpoint::loopback_ipv4(40_002);
 /// * `-#3 data`: recorded packet 3 was not sent (in its tick);
 /// * `+t2 accept`: in tick 2 a packet was sent that is not recorded (there);
 /// * `-t5 event Data`, `+t5 event Connect`: the same of events, calls and their results.
-pub fn differences(recording: &Recording, role: Role) -> Vec<String> {
+pub(crate) fn differences(recording: &Recording, role: Role) -> Vec<String> {
     Replay::new(recording, role).run()
 }
 
@@ -48,7 +48,9 @@ impl<'r> Replay<'r> {
             }
             Role::Server => {
                 node.listen_on(SERVER);
-                node.driver.set_accept_payload(&recording.accept_payload()).unwrap();
+                node.driver
+                    .set_accept_payload(&recording.accept_payload())
+                    .unwrap();
                 net.peer(CLIENT)
             }
         };
@@ -67,7 +69,9 @@ impl<'r> Replay<'r> {
     }
 
     fn run(mut self) -> Vec<String> {
-        (0..=self.recording.last_tick()).flat_map(|tick| self.tick(tick)).collect()
+        (0..=self.recording.last_tick())
+            .flat_map(|tick| self.tick(tick))
+            .collect()
     }
 
     fn tick(&mut self, tick: u64) -> Vec<String> {
@@ -106,12 +110,16 @@ impl<'r> Replay<'r> {
             Action::AskMaxPayload { pipeline } => {
                 if let Some(handle) = pipeline_of(*pipeline) {
                     let bytes = driver.max_payload(handle, self.connection).unwrap();
-                    self.events.push(describe::max_payload((*pipeline).into(), i64::try_from(bytes).unwrap()));
+                    self.events.push(describe::max_payload(
+                        (*pipeline).into(),
+                        i64::try_from(bytes).unwrap(),
+                    ));
                 }
             }
             Action::AskMaxMessageSize => {
                 let bytes = driver.max_message_size(self.connection).unwrap();
-                self.events.push(describe::max_message_size(i64::try_from(bytes).unwrap()));
+                self.events
+                    .push(describe::max_message_size(i64::try_from(bytes).unwrap()));
             }
             Action::AskState => {
                 let name = match driver.connection_state(self.connection) {
@@ -131,7 +139,8 @@ impl<'r> Replay<'r> {
                 Ok(len) => i64::try_from(len).unwrap(),
                 Err(error) => error.status() as i64,
             };
-            self.events.push(describe::send(pipeline.into(), message, status));
+            self.events
+                .push(describe::send(pipeline.into(), message, status));
         }
     }
 
@@ -139,7 +148,9 @@ impl<'r> Replay<'r> {
     fn feed(&self, tick: u64) {
         let (from, to) = match self.role {
             Role::Client => (&self.peer, CLIENT),
-            Role::Server if self.recording.moves_at().is_some_and(|at| tick >= at) => (&self.moved, SERVER),
+            Role::Server if self.recording.moves_at().is_some_and(|at| tick >= at) => {
+                (&self.moved, SERVER)
+            }
             Role::Server => (&self.peer, SERVER),
         };
         for packet in self.recording.arriving(self.role, tick) {
@@ -165,12 +176,22 @@ impl<'r> Replay<'r> {
         let recorded: Vec<&RecordedPacket> = self.recording.sent(self.role, tick).collect();
         let mut sent = self.peer.receive();
         // Only a client moves; our server is where it was.
-        let moved = self.role == Role::Server && self.recording.moves_at().is_some_and(|at| tick >= at);
-        let lost = if moved { std::mem::replace(&mut sent, self.moved.receive()) } else { Vec::new() };
+        let moved =
+            self.role == Role::Server && self.recording.moves_at().is_some_and(|at| tick >= at);
+        let lost = if moved {
+            std::mem::replace(&mut sent, self.moved.receive())
+        } else {
+            Vec::new()
+        };
         if self.role == Role::Client && tick == 0 {
-            self.ours = peek_token(sent.first().expect("a client asks at once")).expect("with its token").1;
+            self.ours = peek_token(sent.first().expect("a client asks at once"))
+                .expect("with its token")
+                .1;
         }
-        let sent: Vec<Vec<u8>> = sent.into_iter().map(|bytes| exchange(bytes, self.ours, self.recorded)).collect();
+        let sent: Vec<Vec<u8>> = sent
+            .into_iter()
+            .map(|bytes| exchange(bytes, self.ours, self.recorded))
+            .collect();
         let mut differences = diff(
             &recorded,
             &sent,
@@ -178,7 +199,10 @@ impl<'r> Replay<'r> {
             |recorded| format!("-#{} {}", recorded.n, kind_of(&recorded.bytes())),
             |ours| format!("+t{tick} {}", kind_of(ours)),
         );
-        differences.extend(lost.iter().map(|bytes| format!("+t{tick} {} to the dead port", kind_of(bytes))));
+        differences.extend(
+            lost.iter()
+                .map(|bytes| format!("+t{tick} {} to the dead port", kind_of(bytes))),
+        );
         differences
     }
 

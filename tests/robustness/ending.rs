@@ -43,7 +43,10 @@ fn r23_kill9() {
     let ours: Vec<_> = (0..50).map(|index| world.start(index)).collect();
     world.run(2_000 / 16);
     for (client, ours) in world.clients.iter().zip(ours) {
-        assert_eq!(client.driver.connection_state(ours), ConnectionState::Connected);
+        assert_eq!(
+            client.driver.connection_state(ours),
+            ConnectionState::Connected
+        );
     }
     assert_eq!(old.receive_kinds(), [] as [&str; 0]);
 }
@@ -66,7 +69,12 @@ fn r23_silence_ends_within_a_second_of_its_timeout() {
 /// find out.
 fn drop_with(count: usize, loss: f64) -> (usize, usize) {
     let net = Net::rough(1, Conditions::default());
-    let roomy = || settings().max_connections(count.max(1)).rx_budget(100_000).waiting_for_accept_max(100_000);
+    let roomy = || {
+        settings()
+            .max_connections(count.max(1))
+            .rx_budget(100_000)
+            .waiting_for_accept_max(100_000)
+    };
     let mut world = World::on(net, 1, roomy(), roomy().disconnect_timeout(ms(2_000)));
     let mut connected = 0;
     for first in (0..count).step_by(500) {
@@ -79,8 +87,16 @@ fn drop_with(count: usize, loss: f64) -> (usize, usize) {
             connected == count.min(first + 500)
         });
     }
-    world.net.weather().set_conditions_from(&SERVER, Conditions::lossy(loss));
-    let World { net, server, mut clients, .. } = world;
+    world
+        .net
+        .weather()
+        .set_conditions_from(&SERVER, Conditions::lossy(loss));
+    let World {
+        net,
+        server,
+        mut clients,
+        ..
+    } = world;
     drop(server);
     let (mut told, mut found_out) = (0, 0);
     for _ in 0..3_000 / 16 {
@@ -116,5 +132,8 @@ fn r24_a_dropped_client_tells_its_server() {
     world.clients[0].send(ours, b"last words").unwrap();
     world.clients.clear();
     world.run(2);
-    assert_eq!(world.server.events_of(theirs), [Event::data(b"last words"), CLOSED]);
+    assert_eq!(
+        world.server.events_of(theirs),
+        [Event::data(b"last words"), CLOSED]
+    );
 }

@@ -13,7 +13,12 @@ use crate::support::{Event, Net, Node, SERVER, World, settings, within_a_minute}
 const NULL: NetworkPipeline = NetworkPipeline::NULL;
 
 fn pool(threads: usize) -> Arc<ThreadPool> {
-    Arc::new(rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap())
+    Arc::new(
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap(),
+    )
 }
 
 /// Settings under which every update goes through the pool.
@@ -22,12 +27,20 @@ fn spread() -> NetworkSettingsBuilder {
 }
 
 /// A server on `pool` with one proved client for each of `connections`.
-fn on(pool: &Arc<ThreadPool>, connections: usize) -> (World, Vec<(NetworkConnection, NetworkConnection)>) {
+fn on(
+    pool: &Arc<ThreadPool>,
+    connections: usize,
+) -> (World, Vec<(NetworkConnection, NetworkConnection)>) {
     let net = Net::calm();
     let mut server = Node::on_pool(spread(), 1, net.interface(), pool.clone());
     server.listen_on(SERVER);
     let clients = vec![Node::new(settings(), 2, net.interface())];
-    let mut world = World { net, server, clients, ticks: 0 };
+    let mut world = World {
+        net,
+        server,
+        clients,
+        ticks: 0,
+    };
     let pairs: Vec<_> = (0..connections).map(|_| world.connect(0)).collect();
     for (ours, _) in &pairs {
         world.clients[0].send(*ours, b"hello").unwrap();
@@ -49,7 +62,10 @@ fn r34_panic_everywhere() {
             let driver = &mut world.server.driver;
             // Every fourth round a job panics, each time in another place, with a message half written.
             let outcome = match round % 16 {
-                0 => driver.schedule_update().then(|(), _| panic!("in a job")).try_complete(),
+                0 => driver
+                    .schedule_update()
+                    .then(|(), _| panic!("in a job"))
+                    .try_complete(),
                 4 => driver
                     .schedule_update()
                     .then(|(), concurrent| concurrent.for_each(|_| panic!("in a loop")))
@@ -65,18 +81,23 @@ fn r34_panic_everywhere() {
                     .try_complete(),
                 12 => {
                     driver.schedule_update().complete();
-                    let view = AssertUnwindSafe(driver.to_concurrent());
-                    catch_unwind(move || {
-                        let AssertUnwindSafe(mut view) = view;
-                        view.for_each(|port| assert!(port.connection().index() < 50, "in half the ports"));
-                    })
+                    let mut view = driver.to_concurrent();
+                    catch_unwind(AssertUnwindSafe(|| {
+                        view.for_each(|port| {
+                            assert!(port.connection().index() < 50, "in half the ports")
+                        });
+                    }))
                 }
                 _ => driver.schedule_update().then(|(), _| ()).try_complete(),
             };
             assert_eq!(outcome.is_err(), round % 4 == 0);
             let events = world.server.events();
             assert_eq!(events.len(), 100, "round {round}");
-            assert!(events.iter().all(|(_, event)| *event == Event::data(&round.to_le_bytes())));
+            assert!(
+                events
+                    .iter()
+                    .all(|(_, event)| *event == Event::data(&round.to_le_bytes()))
+            );
         }
         // Nothing of what was half written is left, and everybody is there.
         for (_, theirs) in &pairs {
@@ -85,7 +106,11 @@ fn r34_panic_everywhere() {
         world.run(2);
         let events = world.clients[0].events();
         assert_eq!(events.len(), 100);
-        assert!(events.iter().all(|(_, event)| *event == Event::data(b"end")));
+        assert!(
+            events
+                .iter()
+                .all(|(_, event)| *event == Event::data(b"end"))
+        );
     });
 }
 
@@ -106,9 +131,17 @@ fn r35_all_blocked() {
             let (ours, theirs) = pairs[0];
             world.clients[0].send(ours, &round.to_le_bytes()).unwrap();
             world.clients[0].update();
-            let ran = world.server.driver.schedule_update().then(|(), _| true).complete();
+            let ran = world
+                .server
+                .driver
+                .schedule_update()
+                .then(|(), _| true)
+                .complete();
             assert!(ran);
-            assert_eq!(world.server.events_of(theirs), [Event::data(&round.to_le_bytes())]);
+            assert_eq!(
+                world.server.events_of(theirs),
+                [Event::data(&round.to_le_bytes())]
+            );
         }
         blocked.wait();
     });
@@ -124,7 +157,12 @@ fn r35_nested_wait_pool1() {
                 for _ in 0..20 {
                     world.clients[0].send(pairs[0].0, b"x").unwrap();
                     world.clients[0].update();
-                    let ran = world.server.driver.schedule_update().then(|(), _| true).complete();
+                    let ran = world
+                        .server
+                        .driver
+                        .schedule_update()
+                        .then(|(), _| true)
+                        .complete();
                     assert!(ran);
                     world.server.driver.to_concurrent().for_each(|mut port| {
                         assert_eq!(port.pop_event().map(Event::of), Some(Event::data(b"x")));
@@ -142,7 +180,11 @@ fn r35_a_job_that_blocks_delays_only_what_depends_on_it() {
         let (mut slow, _) = on(&pool, 1);
         let (mut quick, _) = on(&pool, 1);
         let (release, wait) = channel::<()>();
-        let handle = slow.server.driver.schedule_update().then(move |(), _| wait.recv().unwrap());
+        let handle = slow
+            .server
+            .driver
+            .schedule_update()
+            .then(move |(), _| wait.recv().unwrap());
         for _ in 0..100 {
             quick.server.update();
         }
@@ -179,8 +221,19 @@ enum DropPoint {
 fn r36_drop_matrix() {
     within_a_minute(|| {
         let pool = pool(2);
-        for flight in [Flight::Nothing, Flight::Update, Flight::Flush, Flight::Chained, Flight::Panicking] {
-            for point in [DropPoint::Handle, DropPoint::Leak, DropPoint::Detached, DropPoint::UsedAgain] {
+        for flight in [
+            Flight::Nothing,
+            Flight::Update,
+            Flight::Flush,
+            Flight::Chained,
+            Flight::Panicking,
+        ] {
+            for point in [
+                DropPoint::Handle,
+                DropPoint::Leak,
+                DropPoint::Detached,
+                DropPoint::UsedAgain,
+            ] {
                 for _ in 0..20 {
                     drop_once(&pool, flight, point);
                 }

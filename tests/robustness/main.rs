@@ -3,7 +3,12 @@
 //! A test is named after its requirement. Where the requirement names a latency or a share of a
 //! processor, the test shows the cause instead: counts, bytes, order and state.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these helpers serve tests only")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these helpers serve tests only"
+)]
 
 mod admission;
 mod amplification;

@@ -8,8 +8,19 @@ use drumfire::{ConnectionState, NetworkConnection};
 use crate::support::{Event, Net, SERVER, World, data, disconnect, heartbeat, settings};
 
 /// A client that has proved its address on a network that can move it: where it is, and its token.
-fn at_home() -> (World, NetworkConnection, NetworkConnection, NetworkEndpoint, Token) {
-    let mut world = World::on(Net::rough(1, Conditions::default()), 1, settings(), settings());
+fn at_home() -> (
+    World,
+    NetworkConnection,
+    NetworkConnection,
+    NetworkEndpoint,
+    Token,
+) {
+    let mut world = World::on(
+        Net::rough(1, Conditions::default()),
+        1,
+        settings(),
+        settings(),
+    );
     let tap = world.net.tap();
     let (ours, theirs) = world.connect_proved(0);
     let first = tap.take().remove(0);
@@ -26,10 +37,18 @@ fn r22_nat_rebind() {
         // Until the new address is proved, what is sent goes to the old one.
         world.clients[0].send(ours, b"from elsewhere").unwrap();
         world.tick();
-        assert_eq!(world.server.events_of(theirs), [Event::data(b"from elsewhere")], "nothing is lost inward");
+        assert_eq!(
+            world.server.events_of(theirs),
+            [Event::data(b"from elsewhere")],
+            "nothing is lost inward"
+        );
         assert_ne!(world.server.driver.remote_endpoint(theirs), away);
         world.run(3);
-        assert_eq!(world.server.driver.remote_endpoint(theirs), away, "move {moves}");
+        assert_eq!(
+            world.server.driver.remote_endpoint(theirs),
+            away,
+            "move {moves}"
+        );
         world.server.send(theirs, b"welcome").unwrap();
         world.run(2);
         assert_eq!(world.clients[0].events_of(ours), [Event::data(b"welcome")]);
@@ -44,7 +63,11 @@ fn r22_redirect_attack() {
     let (mut forged, mut hit) = (0, 0);
     for tick in 0..600 {
         if tick % 10 == 0 {
-            let packet = if tick % 20 == 0 { heartbeat(token) } else { data(token, b"mine") };
+            let packet = if tick % 20 == 0 {
+                heartbeat(token)
+            } else {
+                data(token, b"mine")
+            };
             forged += packet.len();
             victim.send(SERVER, &packet);
         }
@@ -62,8 +85,9 @@ fn r22_redirect_attack() {
 #[test]
 fn r22_flapping() {
     let (mut world, ours, theirs, home, _) = at_home();
-    let places: Vec<NetworkEndpoint> =
-        (1..=2).map(|last| format!("10.7.7.{last}:7000").parse().unwrap()).collect();
+    let places: Vec<NetworkEndpoint> = (1..=2)
+        .map(|last| format!("10.7.7.{last}:7000").parse().unwrap())
+        .collect();
     let (mut moves, mut last) = (0, home);
     for tick in 0..2_000 {
         if tick % 40 == 0 {
@@ -78,7 +102,10 @@ fn r22_flapping() {
     }
     // 32 s of it: four moves a minute.
     assert_eq!(moves, 4);
-    assert_eq!(world.server.driver.connection_state(theirs), ConnectionState::Connected);
+    assert_eq!(
+        world.server.driver.connection_state(theirs),
+        ConnectionState::Connected
+    );
 }
 
 #[test]
@@ -87,8 +114,14 @@ fn r22_a_close_from_another_address_is_not_heard() {
     let stranger = world.net.peer("10.8.8.8:888".parse().unwrap());
     stranger.send(SERVER, &disconnect(token));
     world.tick();
-    assert_eq!(world.server.driver.connection_state(theirs), ConnectionState::Connected);
+    assert_eq!(
+        world.server.driver.connection_state(theirs),
+        ConnectionState::Connected
+    );
     world.clients[0].driver.disconnect(ours);
     world.run(2);
-    assert_eq!(world.server.driver.connection_state(theirs), ConnectionState::Disconnected);
+    assert_eq!(
+        world.server.driver.connection_state(theirs),
+        ConnectionState::Disconnected
+    );
 }

@@ -8,9 +8,17 @@ use std::time::Duration;
 use crate::support::{Event, Net, Node, SERVER, World, data, heartbeat, ms, request, settings};
 
 /// A server with 100 peers played by hand, whose every update is `step` apart.
-fn with_100_peers(step: Duration) -> (World, Vec<crate::support::Peer>, Vec<drumfire::NetworkConnection>) {
+fn with_100_peers(
+    step: Duration,
+) -> (
+    World,
+    Vec<crate::support::Peer>,
+    Vec<drumfire::NetworkConnection>,
+) {
     let mut world = World::with(0, settings().fixed_frame_time(step), settings());
-    let peers: Vec<_> = (1..=100).map(|port| world.net.peer(SERVER.with_port(port))).collect();
+    let peers: Vec<_> = (1..=100)
+        .map(|port| world.net.peer(SERVER.with_port(port)))
+        .collect();
     for (peer, number) in peers.iter().zip(1..) {
         peer.send(SERVER, &request(Token([number; 8]), &[]));
         peer.send(SERVER, &heartbeat(Token([number; 8])));
@@ -32,13 +40,22 @@ fn r07_suspend() {
     assert_eq!(world.server.events().len(), 100);
     // Nor is anybody lost who was silent: 35 s that nobody watched count as one.
     world.run(5);
-    assert!(accepted.iter().all(|theirs| world.server.driver.connection_state(*theirs) == ConnectionState::Connected));
+    assert!(
+        accepted
+            .iter()
+            .all(|theirs| world.server.driver.connection_state(*theirs)
+                == ConnectionState::Connected)
+    );
     assert_eq!(world.server.events(), []);
     // Silence that was watched does end it.
     world.run(30);
     let events = world.server.events();
     assert_eq!(events.len(), 100);
-    assert!(events.iter().all(|(_, event)| *event == Event::Disconnect(DisconnectReason::Timeout)));
+    assert!(
+        events
+            .iter()
+            .all(|(_, event)| *event == Event::Disconnect(DisconnectReason::Timeout))
+    );
 }
 
 #[test]
@@ -49,7 +66,11 @@ fn r07_after_a_stall_each_timer_fires_once() {
     }
     world.tick();
     for peer in &peers {
-        let beats = peer.receive_kinds().into_iter().filter(|kind| *kind == "heartbeat").count();
+        let beats = peer
+            .receive_kinds()
+            .into_iter()
+            .filter(|kind| *kind == "heartbeat")
+            .count();
         assert!(beats <= 1, "{beats}");
     }
 }
@@ -62,7 +83,11 @@ fn r07_tick_gaps() {
         for client_step in steps {
             let net = Net::calm();
             // A heartbeat no side can give in time would be the application's fault.
-            let patient = || settings().disconnect_timeout(ms(60_000)).max_tick_credit(ms(1_000));
+            let patient = || {
+                settings()
+                    .disconnect_timeout(ms(60_000))
+                    .max_tick_credit(ms(1_000))
+            };
             let mut server = Node::new(patient().fixed_frame_time(server_step), 1, net.interface());
             let mut client = Node::new(patient().fixed_frame_time(client_step), 2, net.interface());
             server.listen_on(SERVER);
@@ -88,7 +113,11 @@ fn r07_tick_gaps() {
                 }
             }
             let state = client.driver.connection_state(ours);
-            assert_eq!(state, ConnectionState::Connected, "{server_step:?} and {client_step:?}");
+            assert_eq!(
+                state,
+                ConnectionState::Connected,
+                "{server_step:?} and {client_step:?}"
+            );
             assert!(arrived > 0, "{server_step:?} and {client_step:?}");
         }
     }

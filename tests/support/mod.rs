@@ -9,11 +9,11 @@ mod node;
 mod peer;
 mod world;
 
-pub use dice::Dice;
-pub use net::Net;
-pub use node::{Event, Node};
-pub use peer::{Peer, data, disconnect, heartbeat, kind_of, request};
-pub use world::World;
+pub(crate) use dice::Dice;
+pub(crate) use net::Net;
+pub(crate) use node::{Event, Node};
+pub(crate) use peer::{Peer, data, disconnect, heartbeat, kind_of, request};
+pub(crate) use world::World;
 
 use std::panic::resume_unwind;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -24,29 +24,29 @@ use drumfire::address::NetworkEndpoint;
 use drumfire::settings::NetworkSettingsBuilder;
 
 /// Time of one update, as in Unity Transport's own tests.
-pub const FRAME: Duration = Duration::from_millis(16);
+pub(crate) const FRAME: Duration = Duration::from_millis(16);
 
 /// Where servers are.
-pub const SERVER: NetworkEndpoint = NetworkEndpoint::loopback_ipv4(7777);
+pub(crate) const SERVER: NetworkEndpoint = NetworkEndpoint::loopback_ipv4(7777);
 
 /// Plain settings on virtual time. Each driver gets its seed from its [`Node`].
-pub fn settings() -> NetworkSettingsBuilder {
+pub(crate) fn settings() -> NetworkSettingsBuilder {
     NetworkSettings::builder().plain().fixed_frame_time(FRAME)
 }
 
 /// Milliseconds.
-pub const fn ms(value: u64) -> Duration {
+pub(crate) const fn ms(value: u64) -> Duration {
     Duration::from_millis(value)
 }
 
 /// `len` bytes that differ from their neighbours.
-pub fn pattern(len: usize) -> Vec<u8> {
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..=u8::MAX).cycle().take(len).collect()
 }
 
 /// Runs `test` on a thread of its own and fails if it is not done in a minute: for what could wait
 /// for itself for ever.
-pub fn within_a_minute(test: impl FnOnce() + Send + 'static) {
+pub(crate) fn within_a_minute(test: impl FnOnce() + Send + 'static) {
     let (done, wait) = channel::<()>();
     let thread = std::thread::spawn(move || {
         test();

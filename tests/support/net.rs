@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use drumfire::address::NetworkEndpoint;
-use drumfire::interface::{Conditions, InProcessNetwork, MemoryInterface, NetworkTally, SimulatedNetwork, Tap};
+use drumfire::interface::{
+    Conditions, InProcessNetwork, MemoryInterface, NetworkTally, SimulatedNetwork, Tap,
+};
 
 use super::Peer;
 
 /// Where drivers and hand-played peers meet.
 #[derive(Clone, Debug)]
-pub enum Net {
+pub(crate) enum Net {
     /// Delivers at once and in full.
     Calm(InProcessNetwork),
     /// Loses, doubles, delays and reorders, by a seed.
@@ -18,17 +20,17 @@ pub enum Net {
 
 impl Net {
     /// A network that delivers at once and in full.
-    pub fn calm() -> Self {
+    pub(crate) fn calm() -> Self {
         Self::Calm(InProcessNetwork::new())
     }
 
     /// A network with weather.
-    pub fn rough(seed: u64, conditions: Conditions) -> Self {
+    pub(crate) fn rough(seed: u64, conditions: Conditions) -> Self {
         Self::Rough(SimulatedNetwork::new(seed, conditions))
     }
 
     /// An interface for a driver.
-    pub fn interface(&self) -> MemoryInterface {
+    pub(crate) fn interface(&self) -> MemoryInterface {
         match self {
             Self::Calm(network) => network.interface(),
             Self::Rough(network) => network.interface(),
@@ -36,7 +38,7 @@ impl Net {
     }
 
     /// A peer played by hand.
-    pub fn peer(&self, endpoint: NetworkEndpoint) -> Peer {
+    pub(crate) fn peer(&self, endpoint: NetworkEndpoint) -> Peer {
         let socket = match self {
             Self::Calm(network) => network.socket(&endpoint),
             Self::Rough(network) => network.socket(&endpoint),
@@ -45,7 +47,7 @@ impl Net {
     }
 
     /// Records every datagram from now on.
-    pub fn tap(&self) -> Tap {
+    pub(crate) fn tap(&self) -> Tap {
         match self {
             Self::Calm(network) => network.tap(),
             Self::Rough(network) => network.tap(),
@@ -53,7 +55,7 @@ impl Net {
     }
 
     /// A datagram out of nowhere: any source, no socket behind it.
-    pub fn inject(&self, from: NetworkEndpoint, to: NetworkEndpoint, bytes: &[u8]) {
+    pub(crate) fn inject(&self, from: NetworkEndpoint, to: NetworkEndpoint, bytes: &[u8]) {
         match self {
             Self::Calm(network) => network.inject(&from, &to, bytes),
             Self::Rough(network) => network.inject(&from, &to, bytes),
@@ -61,14 +63,14 @@ impl Net {
     }
 
     /// Lets time pass on a network that has any.
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         if let Self::Rough(network) = self {
             network.advance(by);
         }
     }
 
     /// What became of the datagrams so far.
-    pub fn tally(&self) -> NetworkTally {
+    pub(crate) fn tally(&self) -> NetworkTally {
         match self {
             Self::Calm(network) => network.tally(),
             Self::Rough(network) => network.tally(),
@@ -76,7 +78,7 @@ impl Net {
     }
 
     /// The network with weather.
-    pub fn weather(&self) -> &SimulatedNetwork {
+    pub(crate) fn weather(&self) -> &SimulatedNetwork {
         match self {
             Self::Calm(_) => panic!("this network is calm"),
             Self::Rough(network) => network,

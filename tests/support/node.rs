@@ -13,7 +13,7 @@ use drumfire::{NetworkDriver, NetworkEvent, ThreadPool};
 
 /// An event, with what it borrowed copied out.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Event {
+pub(crate) enum Event {
     /// With the accept payload.
     Connect(Vec<u8>),
     /// Pipeline id and content.
@@ -24,12 +24,18 @@ pub enum Event {
 
 impl Event {
     /// Copies an event.
-    pub fn of(event: NetworkEvent<'_>) -> Self {
+    pub(crate) fn of(event: NetworkEvent<'_>) -> Self {
         match event {
             NetworkEvent::Connect { payload } => Self::Connect(payload.to_vec()),
-            NetworkEvent::Data { pipeline, mut reader } => {
+            NetworkEvent::Data {
+                pipeline,
+                mut reader,
+            } => {
                 let mut bytes = vec![0; reader.length()];
-                assert!(reader.read_bytes(&mut bytes), "a message is readable to its end");
+                assert!(
+                    reader.read_bytes(&mut bytes),
+                    "a message is readable to its end"
+                );
                 Self::Data(pipeline.id(), bytes)
             }
             NetworkEvent::Disconnect { reason } => Self::Disconnect(reason),
@@ -38,7 +44,7 @@ impl Event {
     }
 
     /// A message without a pipeline.
-    pub fn data(bytes: &[u8]) -> Self {
+    pub(crate) fn data(bytes: &[u8]) -> Self {
         Self::Data(0, bytes.to_vec())
     }
 }
@@ -53,48 +59,58 @@ enum Story {
 
 /// A driver under test.
 #[derive(Debug)]
-pub struct Node {
-    pub driver: NetworkDriver,
+pub(crate) struct Node {
+    pub(crate) driver: NetworkDriver,
     stories: HashMap<NetworkConnection, Story>,
 }
 
 impl Node {
     /// A driver over `interface`; `seed` must differ from that of every other driver it talks to.
-    pub fn new(settings: NetworkSettingsBuilder, seed: u64, interface: impl NetworkInterface) -> Self {
+    pub(crate) fn new(
+        settings: NetworkSettingsBuilder,
+        seed: u64,
+        interface: impl NetworkInterface,
+    ) -> Self {
         let settings = settings.dangerous_random_seed(seed).build().unwrap();
-        Self { driver: NetworkDriver::with_interface(settings, interface).unwrap(), stories: HashMap::new() }
+        Self {
+            driver: NetworkDriver::with_interface(settings, interface).unwrap(),
+            stories: HashMap::new(),
+        }
     }
 
     /// The same, with its jobs on `pool`.
-    pub fn on_pool(
+    pub(crate) fn on_pool(
         settings: NetworkSettingsBuilder,
         seed: u64,
         interface: impl NetworkInterface,
         pool: Arc<ThreadPool>,
     ) -> Self {
         let settings = settings.dangerous_random_seed(seed).build().unwrap();
-        Self { driver: NetworkDriver::with_pool(settings, interface, pool), stories: HashMap::new() }
+        Self {
+            driver: NetworkDriver::with_pool(settings, interface, pool),
+            stories: HashMap::new(),
+        }
     }
 
     /// Binds and listens.
-    pub fn listen_on(&mut self, endpoint: NetworkEndpoint) {
+    pub(crate) fn listen_on(&mut self, endpoint: NetworkEndpoint) {
         self.driver.bind(endpoint).unwrap();
         self.driver.listen().unwrap();
     }
 
     /// One update, scheduled and completed.
-    pub fn update(&mut self) {
+    pub(crate) fn update(&mut self) {
         self.driver.schedule_update().complete();
         self.check();
     }
 
     /// Every connection that waits for it is accepted.
-    pub fn accept_all(&mut self) -> Vec<NetworkConnection> {
+    pub(crate) fn accept_all(&mut self) -> Vec<NetworkConnection> {
         std::iter::from_fn(|| self.driver.accept()).collect()
     }
 
     /// Every unread event.
-    pub fn events(&mut self) -> Vec<(NetworkConnection, Event)> {
+    pub(crate) fn events(&mut self) -> Vec<(NetworkConnection, Event)> {
         let mut events = Vec::new();
         while let Some((connection, event)) = self.driver.pop_event() {
             events.push((connection, Event::of(event)));
@@ -106,7 +122,7 @@ impl Node {
     }
 
     /// Every unread event of one connection.
-    pub fn events_of(&mut self, connection: NetworkConnection) -> Vec<Event> {
+    pub(crate) fn events_of(&mut self, connection: NetworkConnection) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some(event) = self.driver.pop_event_for_connection(connection) {
             events.push(Event::of(event));
@@ -118,14 +134,18 @@ impl Node {
     }
 
     /// Sends a message without a pipeline.
-    pub fn send(&mut self, connection: NetworkConnection, message: &[u8]) -> Result<usize, SendError> {
+    pub(crate) fn send(
+        &mut self,
+        connection: NetworkConnection,
+        message: &[u8],
+    ) -> Result<usize, SendError> {
         let mut guard = self.driver.begin_send(NetworkPipeline::NULL, connection)?;
         guard.write_bytes(message);
         guard.end_send()
     }
 
     /// Sends what is queued, and nothing else.
-    pub fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         self.driver.schedule_flush_send().complete();
         self.check();
     }
@@ -133,7 +153,11 @@ impl Node {
     /// R23: the order of a connection's events.
     fn note(&mut self, connection: NetworkConnection, event: &Event) {
         let story = self.stories.get(&connection).copied();
-        assert_ne!(story, Some(Story::Ended), "{connection}: {event:?} behind its Disconnect");
+        assert_ne!(
+            story,
+            Some(Story::Ended),
+            "{connection}: {event:?} behind its Disconnect"
+        );
         let next = match event {
             Event::Connect(_) => {
                 assert_eq!(story, None, "{connection}: Connect behind other events");
@@ -147,11 +171,13 @@ impl Node {
 
     /// R40: everything that entered was passed on or dropped for a reason. A network in memory takes
     /// all it is given, so nothing is ever left queued.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let statistics = self.driver.statistics();
-        for (name, flow) in
-            [("inward", &statistics.inward), ("outward", &statistics.outward), ("sent", &statistics.sent)]
-        {
+        for (name, flow) in [
+            ("inward", &statistics.inward),
+            ("outward", &statistics.outward),
+            ("sent", &statistics.sent),
+        ] {
             check_flow(name, flow);
         }
     }

@@ -11,34 +11,51 @@ use super::{FRAME, Net, Node, SERVER, settings};
 /// In one tick the clients update in order, then the server: what a client sends is in the server's
 /// update of the same tick, the answer in the client's next.
 #[derive(Debug)]
-pub struct World {
-    pub net: Net,
-    pub server: Node,
-    pub clients: Vec<Node>,
-    pub ticks: u64,
+pub(crate) struct World {
+    pub(crate) net: Net,
+    pub(crate) server: Node,
+    pub(crate) clients: Vec<Node>,
+    pub(crate) ticks: u64,
 }
 
 impl World {
     /// A server that listens, and `clients` that do nothing yet.
-    pub fn new(clients: usize) -> Self {
+    pub(crate) fn new(clients: usize) -> Self {
         Self::with(clients, settings(), settings())
     }
 
     /// The same, with settings.
-    pub fn with(clients: usize, server: NetworkSettingsBuilder, client: NetworkSettingsBuilder) -> Self {
+    pub(crate) fn with(
+        clients: usize,
+        server: NetworkSettingsBuilder,
+        client: NetworkSettingsBuilder,
+    ) -> Self {
         Self::on(Net::calm(), clients, server, client)
     }
 
     /// The same, on a network of the caller's.
-    pub fn on(net: Net, clients: usize, server: NetworkSettingsBuilder, client: NetworkSettingsBuilder) -> Self {
+    pub(crate) fn on(
+        net: Net,
+        clients: usize,
+        server: NetworkSettingsBuilder,
+        client: NetworkSettingsBuilder,
+    ) -> Self {
         let mut server = Node::new(server, 1, net.interface());
         server.listen_on(SERVER);
-        let clients = (2..).take(clients).map(|seed| Node::new(client.clone(), seed, net.interface())).collect();
-        Self { net, server, clients, ticks: 0 }
+        let clients = (2..)
+            .take(clients)
+            .map(|seed| Node::new(client.clone(), seed, net.interface()))
+            .collect();
+        Self {
+            net,
+            server,
+            clients,
+            ticks: 0,
+        }
     }
 
     /// One update of everybody.
-    pub fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         self.net.advance(FRAME);
         for client in &mut self.clients {
             client.update();
@@ -48,7 +65,7 @@ impl World {
     }
 
     /// Several.
-    pub fn run(&mut self, ticks: usize) {
+    pub(crate) fn run(&mut self, ticks: usize) {
         for _ in 0..ticks {
             self.tick();
         }
@@ -58,7 +75,11 @@ impl World {
     ///
     /// # Panics
     /// If it takes more than `most`.
-    pub fn drive_until(&mut self, most: usize, mut done: impl FnMut(&mut Self) -> bool) -> usize {
+    pub(crate) fn drive_until(
+        &mut self,
+        most: usize,
+        mut done: impl FnMut(&mut Self) -> bool,
+    ) -> usize {
         for ticks in 0..=most {
             if done(self) {
                 return ticks;
@@ -69,12 +90,12 @@ impl World {
     }
 
     /// Starts a connection of client `index` to the server.
-    pub fn start(&mut self, index: usize) -> NetworkConnection {
+    pub(crate) fn start(&mut self, index: usize) -> NetworkConnection {
         self.clients[index].driver.connect(SERVER).unwrap()
     }
 
     /// Connects client `index`: the handles of both sides. Its Connect event has been read.
-    pub fn connect(&mut self, index: usize) -> (NetworkConnection, NetworkConnection) {
+    pub(crate) fn connect(&mut self, index: usize) -> (NetworkConnection, NetworkConnection) {
         let ours = self.start(index);
         let mut theirs = None;
         let mut up = false;
@@ -87,16 +108,22 @@ impl World {
     }
 
     /// Connects a client and lets its address be proved, so that no budget is left to watch.
-    pub fn connect_proved(&mut self, index: usize) -> (NetworkConnection, NetworkConnection) {
+    pub(crate) fn connect_proved(
+        &mut self,
+        index: usize,
+    ) -> (NetworkConnection, NetworkConnection) {
         let (ours, theirs) = self.connect(index);
         self.clients[index].send(ours, b"hello").unwrap();
         self.run(4);
-        assert_eq!(self.server.events_of(theirs), [super::Event::data(b"hello")]);
+        assert_eq!(
+            self.server.events_of(theirs),
+            [super::Event::data(b"hello")]
+        );
         (ours, theirs)
     }
 
     /// Where client `index` is.
-    pub fn endpoint(&mut self, index: usize) -> NetworkEndpoint {
+    pub(crate) fn endpoint(&mut self, index: usize) -> NetworkEndpoint {
         self.clients[index].driver.local_endpoint()
     }
 }

@@ -78,7 +78,8 @@ pub(crate) struct ServerArgs {
     /// Threads of the server's own pool, one pinned to a core each [default: all cores but one].
     #[arg(long, value_name = "N", value_parser = workers)]
     pub(crate) workers: Option<usize>,
-    /// Kernel receive buffer the server asks for (212992 is what stock Linux grants).
+    /// Kernel receive buffer the server asks for; 212992 is all that stock Linux grants. Where it is
+    /// small, the server opens several sockets on its port.
     #[arg(long, value_name = "BYTES", value_parser = buffer)]
     pub(crate) receive_buffer: Option<usize>,
 }
@@ -135,9 +136,13 @@ pub(crate) struct ServeArgs {
     /// Writes counters to this file, once a second and at the end.
     #[arg(long, value_name = "FILE")]
     pub(crate) stats_json: Option<PathBuf>,
-    /// Kernel receive buffer to ask for.
+    /// Kernel receive buffer to ask for, for each socket.
     #[arg(long, value_name = "BYTES", value_parser = buffer)]
     pub(crate) receive_buffer: Option<usize>,
+    /// Sockets that share the port, each with its own receive buffer: where the system grants small
+    /// ones, more of them hold what one does not. Another server can take the same port then.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=16))]
+    pub(crate) sockets: usize,
     #[command(flatten)]
     pub(crate) security: SecurityArgs,
     #[command(flatten)]
@@ -205,9 +210,12 @@ pub(crate) struct FloorArgs {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub(crate) bind: SocketAddr,
-    /// Kernel receive buffer to ask for.
+    /// Kernel receive buffer to ask for, for each socket.
     #[arg(long, value_name = "BYTES", value_parser = buffer)]
     pub(crate) receive_buffer: Option<usize>,
+    /// Sockets that share the port.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) sockets: usize,
     #[command(flatten)]
     pub(crate) child: ChildArgs,
 }

@@ -93,6 +93,21 @@ impl Book {
         self.sent - self.received
     }
 
+    /// Whether client `index` has `most` messages or more on their way, and has heard an echo within
+    /// `patience`: its server is behind, not gone.
+    pub(crate) fn is_waiting(
+        &self,
+        index: usize,
+        most: u32,
+        patience: Duration,
+        now: Instant,
+    ) -> bool {
+        let now = now.duration_since(self.began);
+        self.accounts.get(index).is_some_and(|account| {
+            account.tally.under_way() >= most && now.saturating_sub(account.heard) < patience
+        })
+    }
+
     /// Writes the next message of client `index` into `bytes`.
     pub(crate) fn write(&self, index: usize, bytes: &mut [u8], now: Instant) {
         let number = self

@@ -59,7 +59,7 @@ pub(crate) fn say_what_went_wrong(say: Say, outcome: &Outcome) {
     }
     if outcome.skipped > 0 {
         say.line(&format!(
-            "{} messages that were due did not leave: the load generator was late or its queues were full",
+            "{} messages that were due did not leave: the load generator was late, or the server behind (a busy machine?)",
             table::count(outcome.skipped)
         ));
     }

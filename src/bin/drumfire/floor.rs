@@ -44,6 +44,7 @@ pub(crate) fn run(args: &FloorArgs) -> Result<Verdict, Failure> {
     process::pin(&args.child.pin);
     let mut options = UdpOptions {
         gso: false,
+        sockets_per_port: args.sockets,
         ..UdpOptions::default()
     };
     if let Some(bytes) = args.receive_buffer {

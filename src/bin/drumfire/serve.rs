@@ -76,7 +76,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Verdict, Failure> {
 fn settings(args: &ServeArgs) -> Result<NetworkSettings, Failure> {
     let mut builder = NetworkSettings::builder()
         .plain()
-        .max_connections(MAX_CONNECTIONS);
+        .max_connections(MAX_CONNECTIONS)
+        .sockets_per_port(args.sockets);
     if let Some(threads) = args.workers {
         builder = builder.workers(Workers::Own {
             threads,
@@ -128,7 +129,7 @@ impl Server {
         } = self;
         driver
             .to_concurrent()
-            .for_each(|mut port| handle(&mut port, *echo, counts));
+            .for_each_ready(|mut port| handle(&mut port, *echo, counts));
         // Answers leave at once, whatever the next wait finds.
         driver.schedule_flush_send().complete();
     }

@@ -11,6 +11,8 @@ pub(crate) struct Tally {
     sent: u32,
     /// Different echoes that came.
     received: u32,
+    /// Behind the newest message whose echo came.
+    answered: u32,
     /// One bit each for the last [`REMEMBERED`] messages: whether its echo came.
     seen: [u64; WORDS],
 }
@@ -53,10 +55,16 @@ impl Tally {
             Some(word) if *word & bit(number) == 0 => {
                 *word |= bit(number);
                 self.received += 1;
+                self.answered = self.answered.max(number + 1);
                 Echo::First
             }
             _ => Echo::Again,
         }
+    }
+
+    /// Messages newer than all that were answered.
+    pub(crate) fn under_way(&self) -> u32 {
+        self.sent - self.answered
     }
 
     /// Messages without an echo.
@@ -87,6 +95,15 @@ mod tests {
         assert_eq!(tally.missing(), 1);
         assert_eq!(tally.receive(0), Echo::First);
         assert_eq!(tally.missing(), 0);
+    }
+
+    #[test]
+    fn what_is_older_than_an_answer_is_under_way_no_more() {
+        let mut tally = Tally::default();
+        (0..5).for_each(|_| tally.send());
+        assert_eq!(tally.under_way(), 5);
+        tally.receive(3);
+        assert_eq!((tally.under_way(), tally.missing()), (1, 4));
     }
 
     #[test]
