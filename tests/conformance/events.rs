@@ -247,9 +247,7 @@ fn e11_what_is_not_popped_is_kept_or_dropped_as_the_settings_say() {
                 .server
                 .driver
                 .statistics()
-                .inward
-                .drops
-                .get(DropReason::NeverRead),
+                .events_never_read,
             dropped
         );
     }
