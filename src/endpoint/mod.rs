@@ -37,6 +37,7 @@ mod replies;
 mod rings;
 mod slots;
 mod sources;
+mod standing;
 mod under_load;
 
 use std::collections::HashMap;
@@ -47,8 +48,9 @@ use self::keyed::Keyed;
 use self::prefixes::Prefixes;
 use self::recent::Recent;
 pub(crate) use self::replies::Replies;
-use self::slots::{Acceptance, Incoming, Occupant, Origin, Slots, Standing};
+use self::slots::{Acceptance, Incoming, Occupant, Origin, Slots};
 use self::sources::Sources;
+use self::standing::Standing;
 use self::under_load::UnderLoad;
 use crate::address::{NetworkEndpoint, Path};
 use crate::counters::{DropReason, Flow};

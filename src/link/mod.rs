@@ -49,6 +49,7 @@ mod rules;
 mod send;
 mod server;
 mod state;
+mod survey;
 mod timers;
 
 #[cfg(test)]
