@@ -291,7 +291,6 @@ impl Endpoint {
     }
 
     /// Whether there is no connection.
-    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
