@@ -456,7 +456,7 @@ fn sources(place: &Path, found: &mut Vec<PathBuf>) {
 #[test]
 fn r37_unsafe_budget() {
     // The one room of `unsafe`, and how often it stands there; each with its proof.
-    const ROOM: (&str, usize) = ("interface/udp/sys.rs", 4);
+    const ROOM: (&str, usize) = ("interface/udp/sys.rs", 5);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     sources(&root, &mut files);
