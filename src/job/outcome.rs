@@ -30,7 +30,7 @@ impl Endings {
             None => self.local += 1,
             Some(DisconnectReason::ClosedByRemote) => self.remote += 1,
             Some(DisconnectReason::Timeout | DisconnectReason::MaxConnectionAttempts) => {
-                self.timeout += 1
+                self.timeout += 1;
             }
             Some(_) => self.other += 1,
         }
