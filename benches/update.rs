@@ -3,6 +3,15 @@
 //! `canned` isolates drumfire: its interface hands out prepared datagrams and swallows what is sent.
 //! `udp` is the whole way over real sockets on loopback; only `schedule_update().complete()` is timed.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the clock: that is what it is for"
+)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot be set up has nothing to say"
+)]
+
 use std::hint::black_box;
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -36,11 +45,7 @@ impl Canned {
         let datagrams = (0..connections)
             .map(|index| {
                 let remote = NetworkEndpoint::custom(std::array::from_fn(|byte| {
-                    if byte < 4 {
-                        index.to_le_bytes()[byte]
-                    } else {
-                        0
-                    }
+                    index.to_le_bytes().get(byte).copied().unwrap_or(0)
                 }));
                 let mut request = b"UTP\x01\x01".to_vec();
                 request.extend_from_slice(&(u64::from(index) + 1).to_le_bytes());
@@ -211,7 +216,7 @@ fn idle(c: &mut Criterion) {
         driver.update();
         while driver.pop_event().is_some() {}
         group.bench_function(BenchmarkId::from_parameter(connections), |b| {
-            b.iter(|| driver.schedule_update().complete())
+            b.iter(|| driver.schedule_update().complete());
         });
     }
     group.finish();

@@ -7,6 +7,9 @@
 //! pool                                                └─ network update ┘
 //! ```
 
+#![expect(clippy::disallowed_methods, reason = "a game has a clock of its own")]
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
 use std::error::Error;
 use std::time::{Duration, Instant};
 

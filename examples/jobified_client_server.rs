@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release --example jobified_client_server`
 
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
 use std::error::Error;
 use std::time::Duration;
 

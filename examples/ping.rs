@@ -2,6 +2,9 @@
 //!
 //! `cargo run --release --example ping`
 
+#![expect(clippy::disallowed_methods, reason = "a game has a clock of its own")]
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
 use std::error::Error;
 use std::time::{Duration, Instant};
 

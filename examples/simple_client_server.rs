@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example simple_client_server`
 
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
 use std::error::Error;
 use std::time::Duration;
 
@@ -37,10 +39,10 @@ fn update_server(server: &mut NetworkDriver) -> Result<(), Box<dyn Error>> {
     while let Some((connection, event)) = server.pop_event() {
         match event {
             NetworkEvent::Data { mut reader, .. } => {
-                answers.push((connection, reader.read_uint() + 2))
+                answers.push((connection, reader.read_uint() + 2));
             }
             NetworkEvent::Disconnect { reason } => {
-                println!("server: {connection} left, {reason:?}")
+                println!("server: {connection} left, {reason:?}");
             }
             _ => {}
         }

@@ -1,5 +1,15 @@
 //! The steady state allocates nothing: counted over real sockets on loopback.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "a peer of the driver's socket needs a socket of its own"
+)]
+#![expect(clippy::unwrap_used, reason = "these helpers serve tests only")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a figure for whoever runs the test with its output shown"
+)]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -105,11 +105,13 @@ fn unsafe_code_has_one_room() {
 
 #[test]
 fn r37_unsafe_budget() {
-    let count: usize = sources(&["src"], ".rs").iter().map(unsafe_count).sum();
+    let sources = sources(&["src"], ".rs");
+    let count: usize = sources.iter().map(unsafe_count).sum();
     assert_eq!(
         count, UNSAFE_BUDGET,
         "every unsafe block is listed: change the number in the commit that adds one and proves it"
     );
+    complain(&proof_complaints(&sources));
 }
 
 #[test]
@@ -166,10 +168,11 @@ fn r07_wall_jump() {
 }
 
 #[test]
-fn nothing_sleeps_but_the_binary_where_it_says_why() {
-    let mut sources = sources(&["src", "tests", "fuzz"], ".rs");
-    sources.retain(|source| !source.path.starts_with("src/bin/"));
-    complain(&code_complaints(&sources, "thread::sleep"));
+fn nothing_sleeps() {
+    complain(&code_complaints(
+        &sources(&["src", "tests", "fuzz"], ".rs"),
+        "thread::sleep",
+    ));
 }
 
 #[test]
@@ -533,6 +536,23 @@ fn unsafe_count(source: &Source) -> usize {
         .count()
 }
 
+/// Files with fewer proofs than uses of unsafe code.
+fn proof_complaints(sources: &[Source]) -> Vec<String> {
+    let proofs = |source: &Source| source.text.matches("// SAFETY").count();
+    sources
+        .iter()
+        .filter(|source| proofs(source) < unsafe_count(source))
+        .map(|source| {
+            format!(
+                "{}: {} proofs for {} uses of unsafe",
+                source.path,
+                proofs(source),
+                unsafe_count(source)
+            )
+        })
+        .collect()
+}
+
 // ---- reading sources -------------------------------------------------------------------------
 
 /// A path that a file names, from the crate's root, and where.
@@ -887,6 +907,14 @@ fn an_unsafe_block_is_counted() {
         "#![expect(unsafe_code)]\n// unsafe\nunsafe { f() }\n",
     );
     assert_eq!(unsafe_count(&source), 1);
+}
+
+#[test]
+fn an_unsafe_block_without_its_proof_is_seen() {
+    let bare = "unsafe { f() }\n";
+    assert_eq!(proof_complaints(&example("src/a.rs", bare)).len(), 1);
+    let proved = format!("// SAFETY: because.\n{bare}");
+    complain(&proof_complaints(&example("src/a.rs", &proved)));
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl NetworkDriver {
             let done = self
                 .home
                 .as_ref()
-                .is_none_or(|back| back.core.endpoint.len() == 0);
+                .is_none_or(|back| back.core.endpoint.is_empty());
             let late = if self.clock.is_virtual() {
                 round >= VIRTUAL_UPDATES
             } else {

@@ -79,7 +79,7 @@ impl NetworkDriver {
                 _ => NetworkEndpoint::any_ipv4(0),
             })?;
         }
-        let (connection, token) = self.reserve(&endpoint)?;
+        let (connection, token) = self.reserve(Some(&endpoint))?;
         self.open(connection, token, &[endpoint], payload.to_vec());
         Ok(connection)
     }
@@ -102,7 +102,7 @@ impl NetworkDriver {
         if !self.bound && self.bind(NetworkEndpoint::any_ipv6(0)).is_err() {
             self.bind(NetworkEndpoint::any_ipv4(0))?;
         }
-        let (connection, token) = self.reserve(&NetworkEndpoint::Invalid)?;
+        let (connection, token) = self.reserve(None)?;
         let (name, (send, answer)) = (host.to_owned(), channel());
         std::thread::Builder::new()
             .name("drumfire-lookup".into())
@@ -152,16 +152,20 @@ impl NetworkDriver {
         Ok(())
     }
 
-    /// A slot and a token, with the lane's state set to connecting on both desks.
+    /// A slot and a token, with the lane's state set to connecting on both desks. A host name that
+    /// is being resolved has no endpoint yet.
     fn reserve(
         &mut self,
-        endpoint: &NetworkEndpoint,
+        endpoint: Option<&NetworkEndpoint>,
     ) -> Result<(NetworkConnection, Token), ConnectError> {
         let max = self.settings.limits().max_connections;
         let Some(back) = &mut self.home else {
             return Err(ConnectError::TooManyConnections { max });
         };
-        let (connection, token) = back.core.endpoint.connect(endpoint)?;
+        let (connection, token) = match endpoint {
+            Some(endpoint) => back.core.endpoint.connect(endpoint)?,
+            None => back.core.endpoint.reserve()?,
+        };
         back.grow_to(connection.index());
         self.front
             .desks
@@ -169,7 +173,7 @@ impl NetworkDriver {
         let snapshot = Snapshot {
             version: connection.version(),
             state: ConnectionState::Connecting,
-            remote: *endpoint,
+            remote: endpoint.copied().unwrap_or_default(),
             ..Snapshot::default()
         };
         for desks in [&mut self.front.desks, &mut back.desks] {

@@ -23,7 +23,8 @@
 //!   [`Endpoint::deadline`], [`Endpoint::statistics`];
 //! * input: [`Endpoint::route`]; and what links report: [`Endpoint::validated`],
 //!   [`Endpoint::moved`], [`Endpoint::closed`];
-//! * commands of the user: [`Endpoint::connect`], [`Endpoint::accepted`], [`Endpoint::released`];
+//! * commands of the user: [`Endpoint::connect`], [`Endpoint::reserve`], [`Endpoint::accepted`],
+//!   [`Endpoint::released`];
 //! * time: [`Endpoint::service`].
 
 mod admission;
@@ -212,15 +213,19 @@ impl Endpoint {
         self.admit(now.at, rules, path, datagram, inward, replies)
     }
 
-    /// Begins a connection to `remote`: a slot, and a token nobody else has. A host name that is
-    /// being resolved has no endpoint yet.
+    /// Begins a connection to `remote`: a slot, and a token nobody else has.
     pub(crate) fn connect(
         &mut self,
         remote: &NetworkEndpoint,
     ) -> Result<(NetworkConnection, Token), ConnectError> {
-        if remote.is_valid() && remote.is_unusable_source() {
+        if remote.is_unusable_source() {
             return Err(ConnectError::InvalidEndpoint { endpoint: *remote });
         }
+        self.reserve()
+    }
+
+    /// The same for a peer whose address is not known yet, since its host name is being resolved.
+    pub(crate) fn reserve(&mut self) -> Result<(NetworkConnection, Token), ConnectError> {
         let token = loop {
             let token = Token(self.random.bytes8().map_err(|_| ConnectError::Random)?);
             let is_taken =
@@ -286,7 +291,6 @@ impl Endpoint {
     }
 
     /// Whether there is no connection.
-    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }

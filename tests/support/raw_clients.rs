@@ -1,22 +1,31 @@
 //! Clients made of bare sockets: they speak just enough to be connected, validated and echoed to,
 //! and allocate nothing while they do.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "peers of the driver's sockets need sockets of their own"
+)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "these helpers serve tests and benches only"
+)]
+
 use std::net::{SocketAddr, UdpSocket};
 
 use drumfire::{ConnectionPort, NetworkDriver, NetworkEvent};
 
 /// Bytes of payload in every message.
-pub const PAYLOAD: usize = 64;
+pub(crate) const PAYLOAD: usize = 64;
 const PACKET: usize = 10 + PAYLOAD;
 
 /// Bare clients of one server.
-pub struct RawClients {
+pub(crate) struct RawClients {
     sockets: Vec<UdpSocket>,
 }
 
 impl RawClients {
     /// Connects `count` clients, and answers the server's probes until all are validated.
-    pub fn connect(server: &mut NetworkDriver, count: usize) -> Self {
+    pub(crate) fn connect(server: &mut NetworkDriver, count: usize) -> Self {
         let address: SocketAddr = server.local_endpoint().to_socket_addr().unwrap();
         let sockets: Vec<_> = (0..count)
             .map(|_| {
@@ -47,7 +56,7 @@ impl RawClients {
     }
 
     /// Every client sends a message.
-    pub fn send(&self) {
+    pub(crate) fn send(&self) {
         let mut packet = [0; PACKET];
         for (index, socket) in self.sockets.iter().enumerate() {
             packet[0] = 1;
@@ -57,7 +66,7 @@ impl RawClients {
     }
 
     /// Every client reads what there is and answers probes. Returns the echoes.
-    pub fn receive(&self) -> usize {
+    pub(crate) fn receive(&self) -> usize {
         let mut echoes = 0;
         let mut buffer = [0; 1500];
         for (index, socket) in self.sockets.iter().enumerate() {
@@ -82,12 +91,12 @@ impl RawClients {
 }
 
 /// Answers every message with itself, on the driver's pool where that pays.
-pub fn echo(server: &mut NetworkDriver) {
+pub(crate) fn echo(server: &mut NetworkDriver) {
     server.to_concurrent().for_each(answer);
 }
 
 /// Answers every message of one connection with itself.
-pub fn answer(mut port: ConnectionPort<'_>) {
+pub(crate) fn answer(mut port: ConnectionPort<'_>) {
     let (mut events, mut sender) = port.split();
     while let Some(event) = events.pop_event() {
         let NetworkEvent::Data {

@@ -138,7 +138,7 @@ impl NetworkInterface for ManySockets {
 
     fn wait(&self, timeout: Duration) -> bool {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        ready.wait(timeout)
+        ready.wait(&self.sockets, timeout)
     }
 }
 
@@ -224,7 +224,7 @@ mod ready {
 
         /// Waits until some socket has something. The set itself is polled, with a time-out in
         /// nanoseconds, where `epoll_wait` has milliseconds: a load is sent in steps of less.
-        pub(super) fn wait(&mut self, timeout: Duration) -> bool {
+        pub(super) fn wait(&mut self, _sockets: &[UdpSocket], timeout: Duration) -> bool {
             if self.taken < self.found.len() {
                 return true;
             }
@@ -272,8 +272,22 @@ mod ready {
             false
         }
 
-        /// Short naps: this system's way to wait for many sockets is not worth its code here.
-        pub(super) fn wait(&mut self, timeout: Duration) -> bool {
+        /// Waits until some socket has something.
+        #[cfg(unix)]
+        pub(super) fn wait(&mut self, sockets: &[UdpSocket], timeout: Duration) -> bool {
+            use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+            let timeout = Timespec::try_from(timeout).ok();
+            let mut set: Vec<_> = sockets
+                .iter()
+                .map(|socket| PollFd::new(socket, PollFlags::IN))
+                .collect();
+            poll(&mut set, timeout.as_ref()).is_ok_and(|found| found > 0)
+        }
+
+        /// Parks for a moment: without `poll` there is no one socket to wait on.
+        #[cfg(not(unix))]
+        pub(super) fn wait(&mut self, _sockets: &[UdpSocket], timeout: Duration) -> bool {
             std::thread::park_timeout(timeout.min(Duration::from_micros(500)));
             true
         }

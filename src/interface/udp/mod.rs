@@ -4,7 +4,8 @@
 //! mod ── what an error means for the batch, the socket and the caller
 //!  ├─ outcome   errno → row of R3          ├─ source   who may enter (R6)
 //!  ├─ health    failing, broken, repaired  ├─ options  what is asked for
-//!  └─ system    the seam: one socket ──┬── sys       Linux: recvmmsg, sendmmsg, GSO, GRO
+//!  ├─ system    the seam: one socket, and how to open one
+//!  └─ native    the system itself ─────┬── sys       Linux: recvmmsg, sendmmsg, GSO, GRO
 //!                                      │    └ control   addresses and control data as bytes
 //!                                      └── portable  one datagram a call, any system
 //! ```

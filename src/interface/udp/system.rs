@@ -1,7 +1,7 @@
 //! The seam between the UDP interface and the system: one socket, and the way to open one.
 //!
-//! The interface above decides what an error means; this side only makes calls and says what
-//! happened. Tests put a scripted system in its place.
+//! The interface above decides what an error means; the far side only makes calls and says what
+//! happened. It is `native`; tests put a scripted system in its place.
 
 use std::fmt;
 use std::io;
