@@ -53,6 +53,16 @@ pub enum DropReason {
     SendRefused,
     /// The interface's queue stayed full for too long.
     SendQueueFull,
+    /// Older than what its pipeline stage takes.
+    Stale,
+    /// Received before.
+    Duplicate,
+    /// Too far ahead for the reliable window.
+    BeyondWindow,
+    /// A fragment of a message that cannot be put together.
+    Incomplete,
+    /// A stage of the pipeline refused it.
+    StageRefused,
     /// The connection ended before it could be sent.
     Closed,
     /// A failure of drumfire itself while it was processed.
@@ -61,7 +71,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All reasons, in the order of their counters.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::Malformed,
         Self::WrongVersion,
         Self::Oversize,
@@ -84,6 +94,11 @@ impl DropReason {
         Self::Unreachable,
         Self::SendRefused,
         Self::SendQueueFull,
+        Self::Stale,
+        Self::Duplicate,
+        Self::BeyondWindow,
+        Self::Incomplete,
+        Self::StageRefused,
         Self::Closed,
         Self::InternalError,
     ];
@@ -113,6 +128,11 @@ impl DropReason {
             Self::Unreachable => "unreachable",
             Self::SendRefused => "send_refused",
             Self::SendQueueFull => "send_queue_full",
+            Self::Stale => "stale",
+            Self::Duplicate => "duplicate",
+            Self::BeyondWindow => "beyond_window",
+            Self::Incomplete => "incomplete",
+            Self::StageRefused => "stage_refused",
             Self::Closed => "closed",
             Self::InternalError => "internal_error",
         }
