@@ -93,7 +93,7 @@ impl Fragmentation {
         send_at(upper, &mut first, cx, sink)?;
         self.next = FragmentRepr::next(number);
         let sent = self.send_rest(packet.tail(first_len), block, upper, cx, sink);
-        if first_len + sent < total {
+        if first_len + sent < total && credits(upper, cx.parameters) < usize::MAX {
             self.backlog.bytes.clear();
             self.backlog
                 .bytes
