@@ -20,7 +20,10 @@ pub mod id;
 pub mod interface;
 #[cfg_attr(
     not(test),
-    expect(dead_code, reason = "what a link runs per connection is not wired to links yet")
+    expect(
+        dead_code,
+        reason = "what a link runs per connection is not wired to links yet"
+    )
 )]
 pub mod pipeline;
 pub mod settings;

@@ -99,8 +99,7 @@ impl PipelineState {
         }
         self.check_window(len, cx)?;
         let needed = cx.shape.header_capacity();
-        let mut packet =
-            Packet::placed(arena, payload).ok_or(StageRefusal::Headroom { needed })?;
+        let mut packet = Packet::placed(arena, payload).ok_or(StageRefusal::Headroom { needed })?;
         let mut counted = Counted {
             sink,
             packets: &mut self.counters.packets_sent,
@@ -179,20 +178,24 @@ impl PipelineState {
 
     /// When `service` has something to do, at the earliest.
     pub(crate) fn deadline(&self, parameters: &Parameters) -> Timestamp {
-        let deadlines = self.stages.iter().enumerate().map(|(at, stage)| match stage {
-            Stage::Null | Stage::Sequenced(_) => Timestamp::NEVER,
-            Stage::Reliable(reliable) => reliable.deadline(parameters),
-            Stage::Fragmentation(fragmentation) => {
-                let upper = self.stages.get(at + 1..).unwrap_or_default();
-                if fragmentation.is_busy() && credits(upper, parameters) > 0 {
-                    Timestamp::ZERO
-                } else {
-                    fragmentation.deadline()
+        let deadlines = self
+            .stages
+            .iter()
+            .enumerate()
+            .map(|(at, stage)| match stage {
+                Stage::Null | Stage::Sequenced(_) => Timestamp::NEVER,
+                Stage::Reliable(reliable) => reliable.deadline(parameters),
+                Stage::Fragmentation(fragmentation) => {
+                    let upper = self.stages.get(at + 1..).unwrap_or_default();
+                    if fragmentation.is_busy() && credits(upper, parameters) > 0 {
+                        Timestamp::ZERO
+                    } else {
+                        fragmentation.deadline()
+                    }
                 }
-            }
-            Stage::Simulator(simulator) => simulator.deadline(),
-            Stage::Custom(custom) => custom.deadline(),
-        });
+                Stage::Simulator(simulator) => simulator.deadline(),
+                Stage::Custom(custom) => custom.deadline(),
+            });
         deadlines.min().unwrap_or(Timestamp::NEVER)
     }
 
@@ -277,9 +280,9 @@ impl PipelineState {
                 Stage::Sequenced(_) => {
                     Stage::Sequenced(Sequenced::starting_at((send & 0xFFFF).try_into().unwrap()))
                 }
-                Stage::Reliable(reliable) => Stage::Reliable(Box::new(
-                    reliable.starting_at(send, receive, parameters),
-                )),
+                Stage::Reliable(reliable) => {
+                    Stage::Reliable(Box::new(reliable.starting_at(send, receive, parameters)))
+                }
                 Stage::Fragmentation(fragmentation) => Stage::Fragmentation(Box::new(
                     fragmentation.starting_at((send & 0x3FFF).try_into().unwrap()),
                 )),
@@ -309,7 +312,8 @@ impl Stage {
             }
             StageKind::Builtin(StageId::Fragmentation) => {
                 let before = shape.header_capacity() - behind;
-                Self::Fragmentation(Box::new(Fragmentation::new(before, behind)))
+                let patient = shape.is_reliable_behind(at);
+                Self::Fragmentation(Box::new(Fragmentation::new(before, behind, patient)))
             }
             StageKind::Builtin(StageId::Simulator) => {
                 let stream = stream.rotate_left(8) ^ at as u64;

@@ -120,6 +120,14 @@ impl PipelineShape {
         self.capacities.get(index).copied().unwrap_or(0)
     }
 
+    /// Whether a stage behind the one at `index` is reliable.
+    pub(super) fn is_reliable_behind(&self, index: usize) -> bool {
+        let behind = self.stages.iter().skip(index + 1);
+        behind
+            .into_iter()
+            .any(|stage| stage.is(StageId::ReliableSequenced))
+    }
+
     /// Largest message, for packets with `room` bytes for stage headers and payload.
     pub(crate) fn max_payload(&self, room: usize) -> usize {
         match self.fragmentation {
@@ -201,7 +209,11 @@ mod tests {
             (&[U, F], 1386 + 1388, 2),
             (&[U], 9_999, 1),
         ] {
-            assert_eq!(shape(stages, 32).packets(len, ROOM), packets, "{stages:?} {len}");
+            assert_eq!(
+                shape(stages, 32).packets(len, ROOM),
+                packets,
+                "{stages:?} {len}"
+            );
         }
     }
 }

@@ -318,7 +318,9 @@ impl Custom {
             if !step.resume {
                 break;
             }
-            step = self.step(&[], cx, |stage, packet, cx| stage.resume_receive(packet, cx));
+            step = self.step(&[], cx, |stage, packet, cx| {
+                stage.resume_receive(packet, cx)
+            });
         }
         outcome
     }
@@ -345,7 +347,9 @@ impl Custom {
     ) {
         if cx.now >= self.update {
             self.update = Timestamp::NEVER;
-            let step = self.step(&[], cx, |stage, packet, cx| stage.resume_receive(packet, cx));
+            let step = self.step(&[], cx, |stage, packet, cx| {
+                stage.resume_receive(packet, cx)
+            });
             let _ = self.receive_step(step, lower, cx, sink);
         }
     }

@@ -165,8 +165,16 @@ mod tests {
     #[test]
     fn nothing_longer_than_a_packet_is_kept() {
         let mut store = Store::default();
-        assert!(store.insert(&[0; Store::MAX_LEN], Timestamp::ZERO).is_some());
-        assert!(store.insert(&[0; Store::MAX_LEN + 1], Timestamp::ZERO).is_none());
+        assert!(
+            store
+                .insert(&[0; Store::MAX_LEN], Timestamp::ZERO)
+                .is_some()
+        );
+        assert!(
+            store
+                .insert(&[0; Store::MAX_LEN + 1], Timestamp::ZERO)
+                .is_none()
+        );
         assert!(store.insert(&[], Timestamp::ZERO).is_some());
     }
 

@@ -63,7 +63,9 @@ pub enum MalformedReliable {
         needed: usize,
     },
     /// The peer's window is of another class.
-    #[error("ack mask of {announced} bytes does not belong to this window: both peers need the same")]
+    #[error(
+        "ack mask of {announced} bytes does not belong to this window: both peers need the same"
+    )]
     MaskLength {
         /// Byte 1 of the header.
         announced: u8,

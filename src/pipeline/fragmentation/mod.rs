@@ -28,6 +28,9 @@ pub(super) struct Fragmentation {
     before: usize,
     /// Header capacity of this stage and those behind it.
     behind: usize,
+    /// Whether a reliable stage behind brings every fragment, however long that takes: what it has
+    /// acknowledged must not be given up (R25).
+    patient: bool,
     /// The rest of a message that waits for the window.
     backlog: Backlog,
     reassembly: Reassembly,
@@ -48,12 +51,14 @@ impl Backlog {
 }
 
 impl Fragmentation {
-    /// The stage between stages that write `before` bytes and, with itself, `behind` bytes.
-    pub(super) fn new(before: usize, behind: usize) -> Self {
+    /// The stage between stages that write `before` bytes and, with itself, `behind` bytes; `patient`
+    /// if one of those behind is reliable.
+    pub(super) fn new(before: usize, behind: usize, patient: bool) -> Self {
         Self {
             next: 0,
             before,
             behind,
+            patient,
             backlog: Backlog::default(),
             reassembly: Reassembly::default(),
             malformed: 0,
@@ -160,7 +165,7 @@ impl Fragmentation {
                 self.backlog = Backlog::default();
             }
         }
-        self.reassembly.expire(cx.now);
+        self.reassembly.expire(cx.now, self.patient);
     }
 
     /// Takes a fragment, and delivers the message it completes.
@@ -199,7 +204,7 @@ impl Fragmentation {
 
     /// When `service` has something to do.
     pub(super) fn deadline(&self) -> Timestamp {
-        self.reassembly.deadline()
+        self.reassembly.deadline(self.patient)
     }
 
     /// Bytes of memory on the heap.

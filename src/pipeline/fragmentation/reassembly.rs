@@ -250,7 +250,11 @@ impl Reassembly {
         }
         let tail = self.runs.swap_remove(behind);
         // The last run has taken the place of the one that was removed.
-        let index = if index == self.runs.len() { behind } else { index };
+        let index = if index == self.runs.len() {
+            behind
+        } else {
+            index
+        };
         if let Some(run) = self.runs.get_mut(index) {
             run.append(&tail.bytes);
             run.to = tail.to;
@@ -324,12 +328,12 @@ impl Reassembly {
         self.spare_since = now;
     }
 
-    /// Gives up runs without progress, and memory without use.
-    pub(super) fn expire(&mut self, now: Timestamp) {
-        if now < self.deadline() {
+    /// Gives up runs without progress, unless told to be patient, and memory without use.
+    pub(super) fn expire(&mut self, now: Timestamp, patient: bool) {
+        if now < self.deadline(patient) {
             return;
         }
-        self.give_up(|run| now >= run.touched + PATIENCE);
+        self.give_up(|run| !patient && now >= run.touched + PATIENCE);
         if self.runs.is_empty() && now >= self.spare_since + PATIENCE {
             self.spare = Vec::new();
             self.runs = Vec::new();
@@ -338,10 +342,16 @@ impl Reassembly {
     }
 
     /// When `expire` has something to do.
-    pub(super) fn deadline(&self) -> Timestamp {
-        let runs = self.runs.iter().map(|run| run.touched + PATIENCE).min();
-        let spare = (self.spare.capacity() > 0).then(|| self.spare_since + PATIENCE);
-        runs.into_iter().chain(spare).min().unwrap_or(Timestamp::NEVER)
+    pub(super) fn deadline(&self, patient: bool) -> Timestamp {
+        let aging = self.runs.iter().filter(|_| !patient);
+        let runs = aging.map(|run| run.touched + PATIENCE).min();
+        // While a run is open, its message will want the memory of the last one.
+        let idle = self.runs.is_empty() && self.spare.capacity() > 0;
+        let spare = idle.then(|| self.spare_since + PATIENCE);
+        runs.into_iter()
+            .chain(spare)
+            .min()
+            .unwrap_or(Timestamp::NEVER)
     }
 
     /// Messages of which something arrived, and that were given up.

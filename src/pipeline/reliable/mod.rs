@@ -174,12 +174,7 @@ impl Reliable {
         }
     }
 
-    fn hold(
-        &mut self,
-        number: i64,
-        payload: &[u8],
-        cx: &Context<'_>,
-    ) -> Result<(), DropReason> {
+    fn hold(&mut self, number: i64, payload: &[u8], cx: &Context<'_>) -> Result<(), DropReason> {
         if self.memory() + self.store.growth(payload.len()) > cx.memory {
             return Err(DropReason::ConnectionBudget);
         }

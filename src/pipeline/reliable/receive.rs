@@ -98,12 +98,14 @@ impl ReceiveWindow {
     pub(super) fn mark(&mut self, number: i64, now: Timestamp) {
         let ahead = number - self.newest;
         if ahead > 0 {
-            self.mask.advance(usize::try_from(ahead).unwrap_or(usize::MAX));
+            self.mask
+                .advance(usize::try_from(ahead).unwrap_or(usize::MAX));
             self.newest = number;
             self.newest_at = now;
             self.urgent |= ahead > 1;
         } else {
-            self.mask.insert(usize::try_from(-ahead).unwrap_or(usize::MAX));
+            self.mask
+                .insert(usize::try_from(-ahead).unwrap_or(usize::MAX));
             self.urgent = true;
         }
         if !self.news {

@@ -285,8 +285,7 @@ impl SendWindow {
             if now >= entry.last_sent.just_after(timeout) {
                 return Some(Loss::Expired);
             }
-            let overtaken =
-                timing == Timing::Prompt && arrived >= entry.transmission + REORDERING;
+            let overtaken = timing == Timing::Prompt && arrived >= entry.transmission + REORDERING;
             overtaken.then_some(Loss::Overtaken)
         };
         let from = from.max(self.oldest);
@@ -307,7 +306,13 @@ impl SendWindow {
     }
 
     /// All losses up to now were resent, or as many as may be; `expired` says whether a timer did it.
-    pub(super) fn settle(&mut self, expired: bool, complete: bool, now: Timestamp, parameters: &Parameters) {
+    pub(super) fn settle(
+        &mut self,
+        expired: bool,
+        complete: bool,
+        now: Timestamp,
+        parameters: &Parameters,
+    ) {
         if expired
             && parameters.timing == Timing::Prompt
             && now >= self.backed_off + self.resend_timeout(parameters)
@@ -389,11 +394,7 @@ impl SendWindow {
     }
 }
 
-fn entry_mut(
-    entries: &mut VecDeque<InFlight>,
-    first: i64,
-    number: i64,
-) -> Option<&mut InFlight> {
+fn entry_mut(entries: &mut VecDeque<InFlight>, first: i64, number: i64) -> Option<&mut InFlight> {
     let index = usize::try_from(number - first).ok()?;
     entries.get_mut(index)
 }

@@ -90,6 +90,8 @@ struct Peer {
     room: usize,
     memory: usize,
     now: Timestamp,
+    /// Whether the pipeline was used: before that, a connection has no state to serve.
+    used: bool,
     sent: Packets,
     inbox: Messages,
 }
@@ -109,6 +111,7 @@ impl Peer {
             room: ROOM,
             memory: usize::MAX,
             now: Timestamp::ZERO,
+            used: false,
             sent: Packets::default(),
             inbox: Messages::default(),
         }
@@ -139,17 +142,21 @@ impl Peer {
         let mut arena = vec![0xEE; HEADROOM];
         arena.extend_from_slice(message);
         let payload = HEADROOM..arena.len();
+        self.used = true;
         let outcome = self.cx(|state, cx, sent, _| state.send(&mut arena, payload, cx, sent));
         self.sent.settle(&arena);
         outcome
     }
 
     fn receive(&mut self, body: &[u8]) -> Result<(), DropReason> {
+        self.used = true;
         self.cx(|state, cx, _, inbox| state.receive(body, cx, inbox))
     }
 
     fn service(&mut self, phase: Phase) {
-        self.cx(|state, cx, sent, inbox| state.service(phase, cx, sent, inbox));
+        if self.used {
+            self.cx(|state, cx, sent, inbox| state.service(phase, cx, sent, inbox));
+        }
     }
 
     /// A whole update: receives, then serves. Returns what leaves.
@@ -180,8 +187,5 @@ fn prompt() -> Parameters {
 }
 
 fn with_window(window: u16) -> Parameters {
-    Parameters {
-        window,
-        ..prompt()
-    }
+    Parameters { window, ..prompt() }
 }
