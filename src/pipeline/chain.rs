@@ -119,11 +119,8 @@ impl PipelineState {
         if self.window_credits(cx.parameters) >= needed.min(usize::from(window)) {
             return Ok(());
         }
-        let full = self.stages.iter().find_map(|stage| match stage {
-            Stage::Reliable(reliable) => Some(reliable.window_full(needed, cx)),
-            _ => None,
-        });
-        full.map_or(Ok(()), Err)
+        let reliable = self.reliable().next();
+        reliable.map_or(Ok(()), |reliable| Err(reliable.window_full(needed, cx)))
     }
 
     /// Takes the body of a data packet.
@@ -224,11 +221,28 @@ impl PipelineState {
 
     /// Reliable packets in flight.
     pub(crate) fn in_flight(&self) -> u16 {
-        let in_flight = self.stages.iter().map(|stage| match stage {
-            Stage::Reliable(reliable) => reliable.in_flight(),
-            _ => 0,
-        });
+        let in_flight = self.reliable().map(Reliable::in_flight);
         in_flight.fold(0, u16::saturating_add)
+    }
+
+    /// Reliable packets that are not acknowledged: what a connection that ends has not delivered.
+    pub(crate) fn unacknowledged(&self) -> usize {
+        let counts = self.reliable().map(Reliable::unacknowledged);
+        counts.sum()
+    }
+
+    /// Since when the peer has acknowledged nothing although reliable packets were in flight; never
+    /// if none are (R23).
+    pub(crate) fn waiting_since(&self) -> Timestamp {
+        let since = self.reliable().map(Reliable::waiting_since);
+        since.min().unwrap_or(Timestamp::NEVER)
+    }
+
+    fn reliable(&self) -> impl Iterator<Item = &Reliable> {
+        self.stages.iter().filter_map(|stage| match stage {
+            Stage::Reliable(reliable) => Some(&**reliable),
+            _ => None,
+        })
     }
 
     /// Bytes of memory held, this value included.

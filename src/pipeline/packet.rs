@@ -226,3 +226,37 @@ impl<'a> Packet<'a> {
         self.body().get(at..).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_grow_in_front_and_never_beyond_the_headroom() {
+        let mut arena = *b"....payload";
+        let mut packet = Packet::placed(&mut arena, 4..11).unwrap();
+        packet.prepend(3).unwrap().copy_from_slice(b"abc");
+        assert_eq!((packet.body(), packet.headers()), (&b"abcpayload"[..], 3));
+        assert_eq!(
+            packet.prepend(2).unwrap_err(),
+            StageRefusal::Headroom { needed: 2 }
+        );
+        assert_eq!(packet.head(5).body(), b"abcpa");
+        assert_eq!((packet.tail(5), packet.range()), (&b"yload"[..], 1..11));
+        assert!(Packet::placed(&mut arena, 9..12).is_none());
+    }
+
+    #[test]
+    fn buffers_are_used_again_until_they_are_released() {
+        let mut buffers = Buffers::default();
+        let (first, second) = (buffers.take(10), buffers.take(20));
+        buffers.give(first);
+        buffers.give(second);
+        let held = buffers.memory();
+        let again = buffers.take(15);
+        buffers.give(again);
+        assert_eq!(buffers.memory(), held);
+        buffers.release();
+        assert_eq!(buffers.memory(), 0);
+    }
+}

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::parameters::Parameters;
 use super::stage::PipelineStage;
-use crate::error::PipelineError;
 use crate::id::StageId;
 use crate::wire::fragment::FragmentRepr;
 use crate::wire::reliable::{MaskClass, ReliableRepr};
@@ -76,7 +75,7 @@ impl PipelineShape {
     pub(crate) fn new(
         stages: impl IntoIterator<Item = StageKind>,
         parameters: &Parameters,
-    ) -> Result<Self, PipelineError> {
+    ) -> Self {
         let stages: Box<[StageKind]> = stages.into_iter().collect();
         let capacity = |stage: &StageKind| stage.header_capacity(parameters);
         let total: usize = stages.iter().map(capacity).sum();
@@ -96,13 +95,13 @@ impl PipelineShape {
                 after_reliable: reliable.is_some_and(|reliable| reliable < at),
             }
         });
-        Ok(Self {
+        Self {
             capacities: capacities.into(),
             fragmentation,
             fragmentation_capacity: parameters.fragmentation_capacity,
             window: reliable.map(|_| parameters.send_window()),
             stages,
-        })
+        }
     }
 
     /// The stages, in order.
@@ -172,7 +171,7 @@ mod tests {
             window,
             ..Parameters::new(Timing::Prompt)
         };
-        PipelineShape::new(stages.iter().copied().map(StageKind::from), &parameters).unwrap()
+        PipelineShape::new(stages.iter().copied().map(StageKind::from), &parameters)
     }
 
     #[test]

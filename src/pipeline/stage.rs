@@ -270,7 +270,8 @@ impl Custom {
                 Ok(StageAction::Pass) => {
                     if let Some(mut packet) = Packet::placed(&mut bytes, start..end) {
                         packet.set_made();
-                        outcome = outcome.and(send_at(upper, &mut packet, cx, sink));
+                        let sent = send_at(upper, &mut packet, cx, sink);
+                        outcome = outcome.and(sent);
                     }
                 }
                 Err(StageError { reason }) => {
@@ -310,7 +311,8 @@ impl Custom {
             match step.action {
                 Ok(StageAction::Keep) => {}
                 Ok(StageAction::Pass) => {
-                    outcome = outcome.and(receive_at(lower, step.packet.bytes(), cx, sink));
+                    let taken = receive_at(lower, step.packet.bytes(), cx, sink);
+                    outcome = outcome.and(taken);
                 }
                 Err(_) => outcome = outcome.and(Err(DropReason::StageRefused)),
             }

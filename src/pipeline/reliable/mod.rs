@@ -344,6 +344,16 @@ impl Reliable {
         self.send.in_flight()
     }
 
+    /// Packets that are not acknowledged.
+    pub(super) fn unacknowledged(&self) -> usize {
+        self.send.unacknowledged()
+    }
+
+    /// Since when the peer has acknowledged nothing; never if nothing is in flight.
+    pub(super) fn waiting_since(&self) -> Timestamp {
+        self.send.waiting_since()
+    }
+
     /// Adds what was counted.
     pub(super) fn add_to(&self, statistics: &mut PipelineStatistics, parameters: &Parameters) {
         let counters = &self.counters;

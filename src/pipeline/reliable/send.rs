@@ -92,6 +92,8 @@ pub(super) struct SendWindow {
     timer: Timestamp,
     /// Whether acks have come that may have overtaken a packet.
     overtaking: bool,
+    /// Since when the peer has acknowledged nothing although something was in flight.
+    waiting_since: Timestamp,
     trip: RoundTrip,
 }
 
@@ -109,6 +111,7 @@ impl Default for SendWindow {
             backed_off: Timestamp::ZERO,
             timer: Timestamp::NEVER,
             overtaking: false,
+            waiting_since: Timestamp::NEVER,
             trip: RoundTrip::default(),
         }
     }
@@ -133,6 +136,18 @@ impl SendWindow {
         u16::try_from(self.next - self.oldest).unwrap_or(u16::MAX)
     }
 
+    /// Packets that are not acknowledged.
+    pub(super) fn unacknowledged(&self) -> usize {
+        let copies = self.entries.iter().filter(|entry| entry.copy.is_some());
+        copies.count()
+    }
+
+    /// Since when the peer has acknowledged nothing although something was in flight; never if
+    /// nothing is.
+    pub(super) fn waiting_since(&self) -> Timestamp {
+        self.waiting_since
+    }
+
     /// Whether the peer has ever acknowledged anything.
     pub(super) fn is_acked(&self) -> bool {
         self.acked >= 0
@@ -152,6 +167,7 @@ impl SendWindow {
 
     /// The next packet leaves.
     pub(super) fn push(&mut self, copy: Block, now: Timestamp, parameters: &Parameters) {
+        self.waiting_since = self.waiting_since.min(now);
         self.transmissions += 1;
         self.entries.push_back(InFlight {
             copy: Some(copy),
@@ -217,6 +233,11 @@ impl SendWindow {
             self.oldest += 1;
         }
         self.forget(parameters);
+        self.waiting_since = if self.oldest == self.next {
+            Timestamp::NEVER
+        } else {
+            now
+        };
         if self.backoff > 0 || self.oldest == self.next {
             self.backoff = 0;
             self.wind(parameters);

@@ -292,7 +292,9 @@ fn replay(recording: &Recording, name: &str) -> usize {
         .packets
         .iter()
         .find(|packet| packet.hex.starts_with("02") && packet.fate != "injected")
-        .map_or(last.unwrap_or(0), |packet| packet.tick);
+        .map(|packet| packet.tick)
+        .or(last)
+        .unwrap_or(0);
     let mut compared = 0;
     for tick in 0..=end {
         let place = format!("{} tick {tick}, {name}", recording.scenario);

@@ -102,7 +102,7 @@ impl Peer {
     }
 
     fn of(stages: impl IntoIterator<Item = StageKind>, parameters: &Parameters) -> Self {
-        let shape = PipelineShape::new(stages, parameters).unwrap();
+        let shape = PipelineShape::new(stages, parameters);
         Self {
             state: PipelineState::new(&shape, parameters, 1),
             parameters: parameters.clone(),

@@ -197,7 +197,7 @@ fn r25_oracle() {
 }
 
 #[test]
-fn r25_a_slow_reader_loses_nothing() {
+fn r25_slow_reader() {
     let mut pair = Pair::perfect(&[F, R], &prompt());
     pair.wires[0].loss = 5;
     let (mut next, mut delivered) = (0_u32, 0_u32);
@@ -284,7 +284,7 @@ fn steady_traffic_holds_the_memory_it_has() {
     for stages in [&[R][..], &[F, R], &[F], &[U]] {
         let mut pair = Pair::perfect(stages, &prompt());
         let longest = if stages.contains(&F) { 4_000 } else { 1_300 };
-        let mut run = |pair: &mut Pair, ticks: u32| {
+        let run = |pair: &mut Pair, ticks: u32| {
             for index in 0..ticks {
                 pair.tick(16, |_, peer| {
                     for part in 0..4 {

@@ -576,6 +576,25 @@ fn a_window_of_64_spares_old_stock_peers_the_jump_they_misreport() {
 }
 
 #[test]
+fn r23_a_peer_that_acknowledges_nothing_can_be_told_and_counted() {
+    let (mut sender, mut receiver) = (Peer::new(&[R], &prompt()), Peer::new(&[R], &prompt()));
+    assert_eq!(sender.state.waiting_since(), Timestamp::NEVER);
+    for index in 0..10_u8 {
+        sender.now = at_ms(5 + u64::from(index));
+        sender.send(&[index]).unwrap();
+    }
+    let packets = sender.take_sent();
+    assert_eq!(sender.state.waiting_since(), at_ms(5));
+    sender.now = at_ms(900);
+    sender.update(&receiver.update(&packets[2..5]));
+    assert_eq!(sender.state.waiting_since(), at_ms(900), "progress");
+    assert_eq!(sender.state.unacknowledged(), 7);
+    sender.update(&receiver.update(&packets));
+    assert_eq!(sender.state.waiting_since(), Timestamp::NEVER);
+    assert_eq!(sender.state.unacknowledged(), 0);
+}
+
+#[test]
 fn an_empty_message_is_delivered() {
     let mut pair = Pair::perfect(&[R], &prompt());
     pair.peers[0].send(b"").unwrap();
