@@ -43,8 +43,6 @@ pub enum DropReason {
     ConnectionBudget,
     /// The application has not read enough for more unreliable events to fit.
     EventsFull,
-    /// The application had not accepted, or left, before the message could be read.
-    NeverRead,
     /// Larger than the path takes.
     TooLong,
     /// The destination could not be reached.
@@ -71,7 +69,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All reasons, in the order of their counters.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 28] = [
         Self::Malformed,
         Self::WrongVersion,
         Self::Oversize,
@@ -89,7 +87,6 @@ impl DropReason {
         Self::WrongAddress,
         Self::ConnectionBudget,
         Self::EventsFull,
-        Self::NeverRead,
         Self::TooLong,
         Self::Unreachable,
         Self::SendRefused,
@@ -123,7 +120,6 @@ impl DropReason {
             Self::WrongAddress => "wrong_address",
             Self::ConnectionBudget => "connection_budget",
             Self::EventsFull => "events_full",
-            Self::NeverRead => "never_read",
             Self::TooLong => "too_long",
             Self::Unreachable => "unreachable",
             Self::SendRefused => "send_refused",

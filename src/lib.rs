@@ -4,6 +4,10 @@
 //! do: receive, decrypt, process and send run as batched jobs over a rayon pool, events are
 //! double-buffered, and the game loop only schedules and completes.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod endpoint;
 mod job;
 mod journal;
@@ -39,6 +43,6 @@ pub use driver::{
 };
 pub use error::DisconnectReason;
 pub use id::{NetworkConnection, NetworkPipeline, StageId};
-pub use job::ThreadPool;
+pub use job::{Endings, ParallelIterator, StageTimes, ThreadPool};
 pub use settings::NetworkSettings;
 pub use stream::{DataStreamReader, DataStreamWriter};

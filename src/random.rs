@@ -8,7 +8,7 @@
 pub(crate) enum Random {
     /// The operating system's generator.
     System,
-    /// SplitMix64 from a seed: predictable, for `dangerous_random_seed` alone.
+    /// `SplitMix64` from a seed: predictable, for `dangerous_random_seed` alone.
     Seeded(u64),
 }
 

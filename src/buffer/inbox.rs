@@ -108,6 +108,7 @@ impl Inbox {
     }
 
     /// Bytes of memory held.
+    #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         self.bytes.capacity()
     }

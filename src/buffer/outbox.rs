@@ -22,6 +22,8 @@ pub(crate) enum RecordKind {
     Disconnect = 2,
     /// The application has accepted the connection.
     Accepted = 3,
+    /// The application vouches for the peer's address.
+    Vouched = 4,
 }
 
 /// One record, as offsets into its outbox.
@@ -106,7 +108,8 @@ impl Outbox {
         let (kind, next) = match kind {
             1 => (RecordKind::Message, start + len + usize::from(tail)),
             2 => (RecordKind::Disconnect, start),
-            _ => (RecordKind::Accepted, start),
+            3 => (RecordKind::Accepted, start),
+            _ => (RecordKind::Vouched, start),
         };
         Some(Record {
             kind,
@@ -149,6 +152,7 @@ impl Outbox {
     }
 
     /// Bytes of memory held.
+    #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         self.bytes.capacity()
     }

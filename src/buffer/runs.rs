@@ -62,11 +62,6 @@ impl Runs {
         });
     }
 
-    /// Datagrams held.
-    pub(crate) fn len(&self) -> usize {
-        self.arrivals.len()
-    }
-
     /// Lanes needed to hold them all.
     pub(crate) fn lanes(&self) -> usize {
         self.arrivals
@@ -93,11 +88,6 @@ impl Runs {
     /// The datagrams' bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
-    }
-
-    /// The datagrams and their bytes, apart: open in place, then read.
-    pub(crate) fn parts(&mut self) -> (&[Arrival], &mut [u8]) {
-        (&self.arrivals, &mut self.bytes)
     }
 
     /// Gives the memory back if there is nothing in it.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::event::NetworkEvent;
-use super::office::{Office, ports_of};
+use super::office::{Office, Visit, ports_of};
 use super::port::{ConnectionPort, Held};
 use super::send::SendGuard;
 use crate::buffer::desk::ConnectionState;
@@ -26,8 +26,26 @@ const INLINE_WORK: u64 = 150_000;
 pub struct Concurrent<'a> {
     pub(crate) office: &'a mut Office,
     pub(crate) pool: &'a Pool,
-    /// Nanoseconds a port took in the last loops, smoothed; shared with the driver.
-    pub(crate) port_cost: &'a mut u64,
+    /// Shared with the driver.
+    pub(crate) port_cost: &'a mut PortCost,
+}
+
+/// Nanoseconds a port took in the last loops, smoothed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PortCost {
+    /// In loops over all connections.
+    all: u64,
+    /// In loops over those with events.
+    ready: u64,
+}
+
+impl Default for PortCost {
+    fn default() -> Self {
+        Self {
+            all: 100,
+            ready: 200,
+        }
+    }
 }
 
 impl Concurrent<'_> {
@@ -93,31 +111,58 @@ impl Concurrent<'_> {
     pub fn par_iter_mut(&mut self) -> impl ParallelIterator<Item = ConnectionPort<'_>> {
         let Office { desks, shape, .. } = &mut *self.office;
         let shape = &*shape;
-        par_lanes(desks, move |shard, desk| ports_of(shard, desk, shape))
+        par_lanes(desks, move |shard, desk| {
+            ports_of(shard, desk, shape, Visit::All)
+        })
     }
 
     /// Calls `job` for every connection, on the driver's pool where there is enough to do: below
     /// about 150 µs of work, as measured in earlier calls, on the calling thread alone.
+    pub fn for_each(&mut self, job: impl Fn(ConnectionPort<'_>) + Send + Sync) {
+        self.visit(Visit::All, job);
+    }
+
+    /// The same, for connections with unread events only: what it costs follows the traffic, not the
+    /// number of connections.
+    pub fn for_each_ready(&mut self, job: impl Fn(ConnectionPort<'_>) + Send + Sync) {
+        self.visit(Visit::Ready, job);
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "the driver is the floor that reads the clock"
     )]
-    pub fn for_each(&mut self, job: impl Fn(ConnectionPort<'_>) + Send + Sync) {
-        let ports = u64::try_from(self.office.connections().count()).unwrap_or(u64::MAX);
+    fn visit(&mut self, visit: Visit, job: impl Fn(ConnectionPort<'_>) + Send + Sync) {
+        let ports = self.office.count(visit);
+        if ports == 0 {
+            return;
+        }
         let started = Instant::now();
         let mut share = 1;
-        if ports.saturating_mul(*self.port_cost) < INLINE_WORK {
-            self.office.ports().for_each(job);
+        let cost = match visit {
+            Visit::All => &mut self.port_cost.all,
+            Visit::Ready => &mut self.port_cost.ready,
+        };
+        let threads = self.pool.threads();
+        // A pool of one thread would do it no sooner than this one.
+        if threads <= 1 || ports.saturating_mul(*cost) < INLINE_WORK {
+            match visit {
+                Visit::All => self.office.ports().for_each(job),
+                Visit::Ready => self.office.ready_ports().for_each(job),
+            }
         } else {
-            let pool = self.pool;
-            share = u64::try_from(pool.threads()).unwrap_or(1);
-            pool.install(|| self.par_iter_mut().for_each(job));
+            share = u64::try_from(threads).unwrap_or(1);
+            let Office { desks, shape, .. } = &mut *self.office;
+            let shape = &*shape;
+            self.pool.install(|| {
+                par_lanes(desks, move |shard, desk| {
+                    ports_of(shard, desk, shape, visit)
+                })
+                .for_each(job);
+            });
         }
-        if ports > 0 {
-            let spent = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            let cost = spent.saturating_mul(share) / ports;
-            *self.port_cost = (*self.port_cost * 7 + cost) / 8;
-        }
+        let spent = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        *cost = (*cost * 7 + spent.saturating_mul(share) / ports) / 8;
     }
 
     /// One connection's port by its handle, for as long as it is held; another thread that claims the

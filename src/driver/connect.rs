@@ -1,6 +1,6 @@
 //! Connecting: by address, or by a name that is resolved off the game thread.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use super::NetworkDriver;
@@ -107,12 +107,8 @@ impl NetworkDriver {
         std::thread::Builder::new()
             .name("drumfire-lookup".into())
             .spawn(move || {
-                let found = (name.as_str(), port)
-                    .to_socket_addrs()
-                    .map(Iterator::collect)
-                    .unwrap_or_default();
                 // The driver may be gone by now.
-                let _ = send.send(found);
+                let _ = send.send(resolve(&name, port));
             })
             .map_err(|_| ConnectError::Random)?;
         self.lookups.push(Lookup {
@@ -200,11 +196,12 @@ impl NetworkDriver {
         let Some(Some(shard)) = back.shards.get_mut(connection.shard()) else {
             return;
         };
-        let Some(first) = endpoints.first() else {
+        let Some((first, others)) = endpoints.split_first() else {
             return;
         };
         let now = self.clock.now();
-        let link = Link::connect(Path::from(*first), token, payload, now);
+        let mut link = Link::connect(Path::from(*first), token, payload, now);
+        link.try_also(others.iter().copied().map(Path::from));
         if let Some(slot) = shard.links.get_mut(connection.lane()) {
             *slot = Some(link);
         }
@@ -228,8 +225,11 @@ impl NetworkDriver {
             let endpoints: Vec<_> = found
                 .into_iter()
                 .map(NetworkEndpoint::from_socket_addr)
+                .filter(|endpoint| !endpoint.is_unusable_source())
                 .collect();
-            if endpoints.is_empty() {
+            // The application may have left meanwhile.
+            let left = self.front.state(lookup.connection) == ConnectionState::Disconnected;
+            if left || endpoints.is_empty() {
                 self.fail(lookup.connection, DisconnectReason::HostNotFound);
             } else {
                 self.open(
@@ -264,4 +264,25 @@ impl NetworkDriver {
             self.closing.push_back(connection.index());
         }
     }
+}
+
+/// All addresses of a host; none if it is unknown.
+fn resolve(name: &str, port: u16) -> Vec<SocketAddr> {
+    let mut found: Vec<_> = (name, port)
+        .to_socket_addrs()
+        .map(Iterator::collect)
+        .unwrap_or_default();
+    // RFC 6761 section 6.3: the name stands for both loopback addresses, whatever the system's
+    // table says.
+    if name.eq_ignore_ascii_case("localhost") {
+        for loopback in [
+            SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
+            SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        ] {
+            if !found.contains(&loopback) {
+                found.push(loopback);
+            }
+        }
+    }
+    found
 }

@@ -7,13 +7,17 @@
 //! This floor reads the clock, and speaks Unity Transport's words.
 
 mod clock;
+mod closing;
 mod concurrent;
 mod connect;
 mod event;
 mod handle;
+#[cfg(doctest)]
+mod misuse;
 mod office;
 mod port;
 mod send;
+mod shape;
 mod statistics;
 mod update;
 
@@ -21,18 +25,22 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use concurrent::Concurrent;
+use concurrent::PortCost;
 pub use event::NetworkEvent;
 pub use handle::JobHandle;
 pub use port::{ConnectionPort, Events, Sender};
 pub use send::SendGuard;
 pub use statistics::{ConnectionStatistics, DriverStatistics};
 
+pub use crate::endpoint::EndpointStatistics;
+pub use crate::job::{PoolError, StageTimes};
+
 use crate::address::NetworkEndpoint;
 use crate::buffer::desk::ConnectionState;
 use crate::error::{BindError, ListenError, PipelineError, SendError, WaitOutcome};
 use crate::id::{NetworkConnection, NetworkPipeline, StageId};
 use crate::interface::{NetworkInterface, UdpInterface};
-use crate::job::{Back, Crew, Pool, PoolError, Threshold};
+use crate::job::{Back, Crew, Pool, Threshold};
 use crate::settings::NetworkSettings;
 use crate::time::Timestamp;
 use clock::Clock;
@@ -54,58 +62,8 @@ use office::Office;
 /// # }
 /// ```
 ///
-/// What must not happen does not compile; each of these is a test:
-///
-/// A second update, or the driver itself, beside a live handle:
-/// ```compile_fail,E0499
-/// fn twice(driver: &mut drumfire::NetworkDriver) {
-///     let first = driver.schedule_update();
-///     let second = driver.schedule_update();
-///     first.complete();
-///     second.complete();
-/// }
-/// ```
-/// An event kept across an update:
-/// ```compile_fail,E0499
-/// fn keep(driver: &mut drumfire::NetworkDriver) {
-///     let event = driver.pop_event();
-///     driver.update();
-///     drop(event);
-/// }
-/// ```
-/// A concurrent view kept across `complete`:
-/// ```compile_fail,E0505
-/// fn keep(driver: &mut drumfire::NetworkDriver) {
-///     let mut handle = driver.schedule_update();
-///     let view = handle.to_concurrent();
-///     handle.complete();
-///     drop(view);
-/// }
-/// ```
-/// The driver dropped in flight:
-/// ```compile_fail,E0505
-/// fn drop_in_flight(mut driver: drumfire::NetworkDriver) {
-///     let handle = driver.schedule_update();
-///     drop(driver);
-///     handle.complete();
-/// }
-/// ```
-/// A chained job that borrows the game's data:
-/// ```compile_fail,E0373
-/// fn borrow(driver: &mut drumfire::NetworkDriver) {
-///     let mut score = 0;
-///     driver.schedule_update().then(|(), _| score += 1).complete();
-///     println!("{score}");
-/// }
-/// ```
-/// A view moved to a thread that may outlive the driver:
-/// ```compile_fail,E0597
-/// fn outlive(settings: drumfire::NetworkSettings) {
-///     let mut driver = drumfire::NetworkDriver::new(settings).unwrap();
-///     let view = driver.to_concurrent();
-///     std::thread::spawn(move || drop(view));
-/// }
-/// ```
+/// What must not happen does not compile: a second update beside one in flight, an event kept across
+/// an update, a message ended twice. `driver/misuse.rs` has a test of each.
 ///
 /// Source: Unity Transport `NetworkDriver`.
 #[derive(Debug)]
@@ -128,7 +86,7 @@ pub struct NetworkDriver {
     closing: VecDeque<u32>,
     /// Host names being resolved.
     lookups: Vec<Lookup>,
-    port_cost: u64,
+    port_cost: PortCost,
     /// The shard that was trimmed last, and when the next is due.
     trimmed: usize,
     next_trim: Timestamp,
@@ -332,6 +290,13 @@ impl NetworkDriver {
         self.front.disconnect(connection);
     }
 
+    /// Vouches that the peer receives at its address, by a check of the application's own (a login
+    /// answered, say). For clients before Unity Transport 2.5, which answer no probe. Without effect
+    /// unless the settings say [`LegacyValidation::Allowed`](crate::settings::LegacyValidation).
+    pub fn vouch_for(&mut self, connection: NetworkConnection) {
+        self.front.vouch(connection);
+    }
+
     /// State of a connection; disconnected for handles that name none.
     pub fn connection_state(&self, connection: NetworkConnection) -> ConnectionState {
         self.front.state(connection)
@@ -421,7 +386,7 @@ impl NetworkDriver {
             statistics: DriverStatistics::default(),
             closing: VecDeque::new(),
             lookups: Vec::new(),
-            port_cost: 100,
+            port_cost: PortCost::default(),
             trimmed: 0,
             next_trim: Timestamp::ZERO,
             bound: false,

@@ -10,23 +10,12 @@ use parking_lot::Mutex;
 use super::event::NetworkEvent;
 use super::port::{ConnectionPort, Held};
 use super::send::{SendGuard, Sending};
+use super::shape::Shape;
 use crate::buffer::desk::{ConnectionState, Desk, Snapshot, lanes_of};
-use crate::buffer::outbox::{RecordKind, Rooms};
+use crate::buffer::outbox::RecordKind;
 use crate::error::SendError;
 use crate::id::{LANES_PER_SHARD, NetworkConnection, NetworkPipeline};
 use crate::job::Incoming;
-
-/// What messages look like on this driver: the same for all its connections.
-#[derive(Clone, Debug)]
-pub(crate) struct Shape {
-    /// Pipelines beside the null one.
-    pub(crate) pipelines: u8,
-    /// Transport headers of a packet: padding of the layers below, connection header, pipeline id.
-    pub(crate) header: usize,
-    pub(crate) rooms: Rooms,
-    /// Payload bytes that may wait in one connection's outbox.
-    pub(crate) send_budget: usize,
-}
 
 /// Desks, and the connections that wait for `accept`.
 #[derive(Debug)]
@@ -115,6 +104,19 @@ impl Office {
         if let Some(outbox) = desk.outboxes.get_mut(connection.lane()) {
             outbox.get_mut().wish(RecordKind::Disconnect);
             desk.marks.leaving(connection.lane());
+        }
+    }
+
+    /// Vouches for a peer's address.
+    pub(crate) fn vouch(&mut self, connection: NetworkConnection) {
+        if self.state(connection) == ConnectionState::Disconnected {
+            return;
+        }
+        if let Some(desk) = self.desks.get_mut(connection.shard())
+            && let Some(outbox) = desk.outboxes.get_mut(connection.lane())
+        {
+            outbox.get_mut().wish(RecordKind::Vouched);
+            desk.marks.written(connection.lane());
         }
     }
 
@@ -212,7 +214,22 @@ impl Office {
         self.desks
             .iter_mut()
             .enumerate()
-            .flat_map(move |(shard, desk)| ports_of(shard, desk, shape))
+            .flat_map(move |(shard, desk)| ports_of(shard, desk, shape, Visit::All))
+    }
+
+    /// The same, of connections with unread events only.
+    pub(crate) fn ready_ports(&mut self) -> impl Iterator<Item = ConnectionPort<'_>> {
+        let shape = &self.shape;
+        self.desks
+            .iter_mut()
+            .enumerate()
+            .flat_map(move |(shard, desk)| ports_of(shard, desk, shape, Visit::Ready))
+    }
+
+    /// How many ports there are.
+    pub(crate) fn count(&self, visit: Visit) -> u64 {
+        let ports = self.desks.iter().map(|desk| visit.lanes(desk));
+        ports.map(|lanes| u64::from(lanes.count_ones())).sum()
     }
 
     /// Handles of every connection the application has, in slot order.
@@ -244,34 +261,62 @@ impl Office {
     }
 }
 
+/// Which connections a loop goes to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Visit {
+    /// All the application has.
+    All,
+    /// Of these, those with unread events.
+    Ready,
+}
+
+impl Visit {
+    /// The lanes it goes to, a bit each.
+    fn lanes(self, desk: &Desk) -> u64 {
+        match self {
+            Self::All => desk.owned,
+            Self::Ready => desk.owned & desk.ready,
+        }
+    }
+}
+
 /// The ports of one desk's connections.
 pub(crate) fn ports_of<'a>(
     shard: usize,
     desk: &'a mut Desk,
     shape: &'a Shape,
+    visit: Visit,
 ) -> impl Iterator<Item = ConnectionPort<'a>> {
+    let lanes = visit.lanes(desk);
     let Desk {
         inboxes,
         outboxes,
         snapshots,
         marks,
-        owned,
         ..
     } = desk;
-    let (owned, marks) = (*owned, &*marks);
+    let marks = &*marks;
+    // Lanes behind the last one are not even looked at: a desk without any costs nothing.
+    let last = usize::try_from(u64::BITS - lanes.leading_zeros()).unwrap_or(LANES_PER_SHARD);
     inboxes
         .iter_mut()
         .zip(outboxes)
         .zip(&*snapshots)
         .enumerate()
+        .take(last)
         .filter_map(move |(lane, ((inbox, outbox), snapshot))| {
-            if owned & (1 << lane) == 0 {
+            if lanes & (1 << lane) == 0 {
+                return None;
+            }
+            let inbox = Mutex::get_mut(inbox);
+            // A lane stays marked until the next update, read or not.
+            if matches!(visit, Visit::Ready) && inbox.is_empty() {
                 return None;
             }
             let index = u32::try_from(shard * LANES_PER_SHARD + lane).ok()?;
             Some(ConnectionPort {
                 connection: NetworkConnection::new(index, snapshot.version),
-                inbox: Held::Owned(Mutex::get_mut(inbox)),
+                inbox: Held::Owned(inbox),
                 outbox: Held::Owned(Mutex::get_mut(outbox)),
                 snapshot,
                 state: if marks.is_leaving(lane) {

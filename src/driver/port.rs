@@ -5,8 +5,8 @@ use std::ops::{Deref, DerefMut};
 use parking_lot::MutexGuard;
 
 use super::event::NetworkEvent;
-use super::office::Shape;
-use super::send::{SendGuard, Sending, max_payload};
+use super::send::{SendGuard, Sending};
+use super::shape::{Shape, max_payload};
 use crate::address::NetworkEndpoint;
 use crate::buffer::desk::{ConnectionState, Marks, Snapshot};
 use crate::buffer::inbox::Inbox;

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::office::Shape;
+use super::shape::{Shape, max_payload};
 use crate::buffer::desk::{ConnectionState, Marks, Snapshot};
 use crate::buffer::outbox::{Opened, Outbox};
 use crate::error::SendError;
@@ -144,9 +144,4 @@ impl<'a> Sending<'_, 'a> {
         }
         Ok(capacity.min(left))
     }
-}
-
-/// Bytes a message of this connection may have.
-pub(crate) fn max_payload(snapshot: &Snapshot, shape: &Shape) -> usize {
-    usize::from(snapshot.path_mtu).saturating_sub(shape.header)
 }

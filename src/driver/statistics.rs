@@ -3,7 +3,7 @@
 use crate::counters::{Flow, Traffic};
 use crate::endpoint::EndpointStatistics;
 use crate::interface::InterfaceStatistics;
-use crate::job::{Core, StageTimes};
+use crate::job::{Core, Endings, StageTimes};
 
 /// A driver's counters since it was made, and facts about it now.
 ///
@@ -22,10 +22,17 @@ pub struct DriverStatistics {
     pub sent: Flow,
     /// Time spent in each stage, over all threads.
     pub stage_times: StageTimes,
+    /// Events that were dropped unread: of connections nobody accepted, or by
+    /// `unread_events(UnreadEvents::Drop)`.
+    pub events_never_read: u64,
+    /// Log lines that peers caused, written and suppressed.
+    pub log_lines: (u64, u64),
     /// Updates and flushes completed.
     pub updates: u64,
     /// Connections that exist, incoming ones that wait for `accept` included.
     pub connections: usize,
+    /// How connections ended.
+    pub endings: Endings,
     /// Incoming connections that wait for `accept`.
     pub waiting_for_accept: usize,
     /// Updates that left datagrams in the interface because `rx_budget` was used up.
@@ -42,8 +49,10 @@ impl DriverStatistics {
         self.outward = core.outward;
         self.sent = core.sent;
         self.stage_times = core.times;
+        self.log_lines = core.endpoint.log_lines();
         self.updates += 1;
         self.connections = core.endpoint.len();
+        self.endings = core.endings;
         self.waiting_for_accept = waiting;
         self.receive_deferred = core.receive_deferred;
         self.endpoint = core.endpoint.statistics();

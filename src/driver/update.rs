@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use super::concurrent::Concurrent;
 use super::handle::JobHandle;
-use super::office::{Office, Shape};
+use super::office::Office;
+use super::shape::Shape;
 use super::{NetworkDriver, WaitOutcome};
 use crate::buffer::batch::ReceiveBatch;
 use crate::buffer::desk::Desk;
 use crate::buffer::outbox::Rooms;
-use crate::counters::{DropReason, Flow};
+use crate::counters::Flow;
 use crate::endpoint::{Endpoint, Replies};
 use crate::error::DisconnectReason;
 use crate::id::LANES_PER_SHARD;
 use crate::interface::{NetworkInterface, SendReport};
-use crate::job::{self, Back, Core, Crew, Outcome, Phase, Plan, Site, StageTimes, Step};
+use crate::job::{self, Back, Core, Crew, Endings, Outcome, Phase, Plan, Site, StageTimes, Step};
 use crate::link::Rules;
 use crate::settings::{NetworkSettings, SliceOverlap, UnreadEvents};
 use crate::time::{Now, Timestamp};
@@ -66,6 +67,7 @@ pub(super) fn build_back(
         sent: Flow::default(),
         times: StageTimes::default(),
         report: SendReport::default(),
+        endings: Endings::default(),
         receive_deferred: 0,
         rx_budget: settings.budgets().rx_budget,
         per_connection: u16::try_from(settings.budgets().rx_budget_per_conn).unwrap_or(u16::MAX),
@@ -308,10 +310,7 @@ impl NetworkDriver {
                 (self.front.desks.get_mut(shard), back.desks.get_mut(shard))
             {
                 if drop_unread {
-                    back.core
-                        .inward
-                        .drops
-                        .add(DropReason::NeverRead, front.forget_unread());
+                    self.statistics.events_never_read += front.forget_unread();
                 }
                 Desk::flip_inboxes(front, back_desk);
             }
@@ -357,7 +356,7 @@ impl NetworkDriver {
                 self.closing.push_back(slot);
                 continue;
             }
-            back.core.inward.drops.add(DropReason::NeverRead, 0);
+            self.statistics.events_never_read += u64::try_from(unread).unwrap_or(0);
             desk.free(lane);
             if let Some(desk) = back.desks.get_mut(shard) {
                 desk.free(lane);

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::prefixes::Share;
 use super::recent::Claim;
-use super::slots::{Acceptance, Incoming, Origin, Standing};
+use super::slots::{Acceptance, Incoming, Origin};
+use super::standing::Standing;
 use super::{Endpoint, Replies, Verdict};
 use crate::address::Path;
 use crate::counters::{DropReason, Flow};

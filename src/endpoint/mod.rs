@@ -37,6 +37,7 @@ mod replies;
 mod rings;
 mod slots;
 mod sources;
+mod standing;
 mod under_load;
 
 use std::collections::HashMap;
@@ -47,8 +48,9 @@ use self::keyed::Keyed;
 use self::prefixes::Prefixes;
 use self::recent::Recent;
 pub(crate) use self::replies::Replies;
-use self::slots::{Acceptance, Incoming, Occupant, Origin, Slots, Standing};
+use self::slots::{Acceptance, Incoming, Occupant, Origin, Slots};
 use self::sources::Sources;
+use self::standing::Standing;
 use self::under_load::UnderLoad;
 use crate::address::{NetworkEndpoint, Path};
 use crate::counters::{DropReason, Flow};
@@ -57,7 +59,7 @@ use crate::id::NetworkConnection;
 use crate::journal::{Addresses, Journal};
 use crate::link::Rules;
 use crate::random::Random;
-use crate::settings::{Limits, NetworkSettings};
+use crate::settings::{Limits, LogAddresses, NetworkSettings};
 use crate::time::{Now, Timestamp};
 use crate::wire::connection::{Token, peek_token};
 
@@ -86,31 +88,32 @@ pub(crate) enum Verdict {
 
 /// What the endpoint has seen since the driver was made, and what it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct EndpointStatistics {
+#[non_exhaustive]
+pub struct EndpointStatistics {
     /// Connections there are, those started here included.
-    pub(crate) connections: usize,
+    pub connections: usize,
     /// Most connections at a time.
-    pub(crate) connections_high_water: usize,
+    pub connections_high_water: usize,
     /// Incoming connections whose peer has not proved its address.
-    pub(crate) unproven: usize,
+    pub unproven: usize,
     /// Incoming connections the application has not accepted.
-    pub(crate) waiting_for_accept: usize,
+    pub waiting_for_accept: usize,
     /// Half-open records there are.
-    pub(crate) half_open: usize,
+    pub half_open: usize,
     /// Most half-open records at a time.
-    pub(crate) half_open_high_water: usize,
+    pub half_open_high_water: usize,
     /// Half-open records that gave way to others.
-    pub(crate) half_open_evicted: u64,
+    pub half_open_evicted: u64,
     /// Half-open records whose time ran out.
-    pub(crate) half_open_expired: u64,
+    pub half_open_expired: u64,
     /// Whether requests are answered without a record.
-    pub(crate) under_load: bool,
+    pub under_load: bool,
     /// Requests answered without a record.
-    pub(crate) stateless_accepts: u64,
+    pub stateless_accepts: u64,
     /// Clients turned away: no connection was free, or none was wanted.
-    pub(crate) refused: u64,
+    pub refused: u64,
     /// Of those, because their address had as many as it may (`max_connections_per_ip`).
-    pub(crate) refused_per_ip: u64,
+    pub refused_per_ip: u64,
 }
 
 /// Counts of the endpoint that are nobody else's.
@@ -151,6 +154,10 @@ impl Endpoint {
         let limits = settings.limits().clone();
         let seed = settings.random_seed();
         let keys = || Keyed::new(seed);
+        let addresses = match limits.log_addresses {
+            LogAddresses::Shown => Addresses::Shown,
+            LogAddresses::Hidden => Addresses::Hidden,
+        };
         Self {
             max_message_size: settings.connection().max_message_size,
             padding,
@@ -163,7 +170,7 @@ impl Endpoint {
             was_under_load: false,
             recent: Recent::new(keys()),
             explained: Explained::default(),
-            journal: Journal::new(limits.log_lines_per_second, Addresses::Shown),
+            journal: Journal::new(limits.log_lines_per_second, addresses),
             random: Random::new(seed, RANDOM_STREAM),
             tally: Tally::default(),
             limits,
@@ -205,12 +212,13 @@ impl Endpoint {
         self.admit(now.at, rules, path, datagram, inward, replies)
     }
 
-    /// Begins a connection to `remote`: a slot, and a token nobody else has.
+    /// Begins a connection to `remote`: a slot, and a token nobody else has. A host name that is
+    /// being resolved has no endpoint yet.
     pub(crate) fn connect(
         &mut self,
         remote: &NetworkEndpoint,
     ) -> Result<(NetworkConnection, Token), ConnectError> {
-        if remote.is_unusable_source() {
+        if remote.is_valid() && remote.is_unusable_source() {
             return Err(ConnectError::InvalidEndpoint { endpoint: *remote });
         }
         let token = loop {
@@ -272,19 +280,26 @@ impl Endpoint {
         self.slots.occupied()
     }
 
-    /// Whether there is no connection.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Slots that were ever used: all indices are below it.
     pub(crate) fn slots(&self) -> u32 {
         self.slots.high_water()
     }
 
+    /// Whether there is no connection.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Connections the application has not accepted.
+    #[cfg(test)]
     pub(crate) fn waiting_for_accept(&self) -> usize {
         self.slots.waiting()
+    }
+
+    /// Log lines written and suppressed.
+    pub(crate) fn log_lines(&self) -> (u64, u64) {
+        self.journal.totals()
     }
 
     /// Whether requests are answered without a record.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::keyed::Keyed;
-use super::slots::Standing;
+use super::standing::Standing;
 use crate::address::{AddressPrefix, NetworkEndpoint};
 use crate::settings::LoopbackLimits;
 

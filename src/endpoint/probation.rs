@@ -16,13 +16,14 @@ use super::admission::{Outcome, SMALL_ACCEPT, Stranger, Subject};
 use super::half_open::{Progress, Record};
 use super::prefixes::Share;
 use super::recent::Claim;
-use super::slots::{Acceptance, Incoming, Origin, Standing};
+use super::slots::{Acceptance, Incoming, Origin};
+use super::standing::Standing;
 use super::{Endpoint, Replies, Verdict};
 use crate::counters::DropReason;
 use crate::link::Rules;
 use crate::link::proof::{AddressProof, Answer, PAIR_LEN};
-use crate::time::Now;
-use crate::wire::connection::{Packet, push_disconnect};
+use crate::time::{Now, Timestamp};
+use crate::wire::connection::{MESSAGE_HEADER_LEN, Packet, push_disconnect};
 
 impl Endpoint {
     /// Lets records go whose time is over.
@@ -35,6 +36,16 @@ impl Endpoint {
             }
         }
         self.journal.service(now.at);
+    }
+
+    /// The driver is closing: half-open clients, to which it looks as if they were connected, are
+    /// told within what their address may be sent.
+    pub(crate) fn dismiss(&mut self, replies: &mut Replies) {
+        while let Some(record) = self.half_open.expire(Timestamp::NEVER) {
+            if record.proof.allows(MESSAGE_HEADER_LEN) {
+                replies.push(&record.path(), |out| push_disconnect(out, record.token));
+            }
+        }
     }
 
     /// A packet of a client that has a half-open record.

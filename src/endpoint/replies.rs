@@ -32,12 +32,8 @@ impl Replies {
             .map(|(path, range)| (path, self.bytes.get(range.clone()).unwrap_or_default()))
     }
 
-    /// How many datagrams there are.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     /// Whether there is none.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -17,6 +17,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::prefixes::Charge;
+use super::standing::Standing;
 use crate::id::NetworkConnection;
 use crate::wire::connection::Token;
 
@@ -47,13 +48,6 @@ pub(crate) struct Incoming {
     pub(crate) charge: Charge,
     pub(crate) standing: Standing,
     pub(crate) acceptance: Acceptance,
-}
-
-/// Whether a peer has shown that it receives at its address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Unproven,
-    Proven,
 }
 
 /// Whether the application has taken a connection.

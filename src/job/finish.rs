@@ -1,35 +1,19 @@
 //! Stage 7, finish: merges what the shards report, in slot order, and answers strangers.
 
-use super::lead::Back;
+use super::back::Back;
+use super::outcome::Incoming;
 use super::send::Batch;
 use super::timing::Stopwatch;
-use crate::id::{LANES_PER_SHARD, NetworkConnection};
+use crate::counters::{DropReason, Drops};
+use crate::id::LANES_PER_SHARD;
 use crate::interface::Transmit;
+use crate::journal::Kind;
 use crate::link::Notice;
-
-/// An incoming connection that waits for `accept`.
-#[derive(Debug)]
-pub(crate) struct Incoming {
-    pub(crate) connection: NetworkConnection,
-    pub(crate) payload: Vec<u8>,
-}
-
-/// What an update has for the front.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    /// Shards that were served.
-    pub(crate) served: Vec<usize>,
-    /// Connections to accept, in the order they were established.
-    pub(crate) incoming: Vec<Incoming>,
-    /// Slots whose connection is over; free again once their events are read.
-    pub(crate) closed: Vec<u32>,
-    /// Pieces of work that helpers took.
-    pub(crate) taken: usize,
-}
 
 /// Merges the reports of the shards that were served.
 pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
     let mut established: Vec<(u64, u32, Vec<u8>)> = Vec::new();
+    let before = back.core.inward.drops;
     let Back {
         core,
         shards,
@@ -59,9 +43,10 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
                 Notice::Accepted { lane } => core.endpoint.accepted(first + u32::from(lane)),
                 Notice::Validated { lane } => core.endpoint.validated(first + u32::from(lane)),
                 Notice::Moved { lane, from, to } => {
-                    core.endpoint.moved(first + u32::from(lane), &from, &to)
+                    core.endpoint.moved(first + u32::from(lane), &from, &to);
                 }
-                Notice::Closed { lane, .. } => {
+                Notice::Closed { lane, reason } => {
+                    core.endings.count(reason);
                     let slot = first + u32::from(lane);
                     core.endpoint.closed(slot);
                     outcome.closed.push(slot);
@@ -69,6 +54,8 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
             }
         }
     }
+    note_drops(back, &before);
+    let Back { core, outcome, .. } = back;
     established.sort_by_key(|(order, slot, _)| (*order, *slot));
     for (_, slot, payload) in established {
         outcome.incoming.push(Incoming {
@@ -81,6 +68,39 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
     send_replies(back);
     back.core.site.interface.flush();
     watch.lap(&mut back.core.times.finish);
+}
+
+/// Says in the journal what links dropped for reasons somebody can mend.
+fn note_drops(back: &mut Back, before: &Drops) {
+    let core = &mut back.core;
+    let now = core.site.now.at;
+    for (reason, kind, remedy) in [
+        (
+            DropReason::UnknownPipeline,
+            Kind::UnknownPipeline,
+            "create the same pipelines in the same order on both sides",
+        ),
+        (
+            DropReason::UnknownType,
+            Kind::UnknownType,
+            "the peer speaks another version of the protocol",
+        ),
+        (
+            DropReason::InternalError,
+            Kind::InternalError,
+            "this is a bug in drumfire: please report it",
+        ),
+    ] {
+        let more = core.inward.drops.get(reason) - before.get(reason);
+        if more > 0 {
+            let name = reason.name();
+            core.endpoint.journal().note(
+                now,
+                kind,
+                format_args!("{more} packets dropped as {name}: {remedy}"),
+            );
+        }
+    }
 }
 
 /// Sends the answers to strangers. What the interface has no room for is dropped: strangers ask again.

@@ -5,105 +5,18 @@
 //! connection's datagrams keep their order; it is served and sent once, with the last slice, so
 //! acknowledgements ride along and runs to one peer stay whole.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::shard::{NEVER, Shard, is_due};
-use super::site::Site;
+use super::back::{Back, Phase};
+use super::shard::is_due;
+use super::site::Mode;
 use super::task::Task;
-use super::timing::{StageTimes, Stopwatch};
-use super::{Outcome, decrypt, finish, process, receive, route, send};
+use super::timing::Stopwatch;
+use super::work::{Work, run};
+use super::{finish, receive, route};
 use crate::buffer::batch::{BATCH_SIZE, ReceiveBatch};
-use crate::buffer::desk::Desk;
-use crate::buffer::runs::Runs;
-use crate::counters::{DropReason, Flow};
-use crate::endpoint::{Endpoint, Replies};
 use crate::id::LANES_PER_SHARD;
-use crate::interface::{Received, SendReport};
-use crate::link::Deadline;
-use crate::random::Random;
-
-/// Arrivals of one shard that are not with its job yet.
-#[derive(Debug)]
-pub(crate) struct Staging {
-    pub(crate) runs: Runs,
-    /// Datagrams of each lane in this update.
-    pub(crate) counts: [u16; LANES_PER_SHARD],
-}
-
-/// How far an update has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// From the start: receive, and everything after it.
-    Whole,
-    /// Only serve and send what the user wrote (`schedule_flush_send`).
-    Flush,
-    /// Nothing but chained jobs is left.
-    Chained,
-}
-
-/// What the lead has to itself.
-#[derive(Debug)]
-pub(crate) struct Core {
-    pub(crate) site: Arc<Site>,
-    pub(crate) endpoint: Endpoint,
-    pub(crate) replies: Replies,
-    pub(crate) batch: ReceiveBatch,
-    pub(crate) staging: Vec<Staging>,
-    /// Datagrams staged since the last slice was given away.
-    pub(crate) staged: usize,
-    /// Datagrams received by this update.
-    pub(crate) received: usize,
-    /// Datagrams received by this driver, ever: their numbers.
-    pub(crate) arrived: u64,
-    /// When each shard must be served next.
-    pub(crate) wake: Vec<Deadline>,
-    pub(crate) inward: Flow,
-    pub(crate) outward: Flow,
-    pub(crate) sent: Flow,
-    pub(crate) times: StageTimes,
-    pub(crate) report: SendReport,
-    /// Updates that ended with datagrams left in the interface because of `rx_budget`.
-    pub(crate) receive_deferred: u64,
-    pub(crate) rx_budget: usize,
-    pub(crate) per_connection: u16,
-    pub(crate) slice: usize,
-    /// Whether a slice is read while the one before it is processed.
-    pub(crate) overlap: bool,
-    pub(crate) seed: Option<u64>,
-    pub(crate) phase: Phase,
-}
-
-/// Everything of a driver that is not the user's: the lead's core, the shards and their desks.
-#[derive(Debug)]
-pub(crate) struct Back {
-    pub(crate) core: Core,
-    /// A shard is none while its job has it.
-    pub(crate) shards: Vec<Option<Box<Shard>>>,
-    pub(crate) desks: Vec<Desk>,
-    pub(crate) outcome: Outcome,
-}
-
-/// One shard's work in one slice. It comes back as it went, without the site.
-#[derive(Debug)]
-pub(crate) struct Work {
-    shard: Box<Shard>,
-    desk: Desk,
-    site: Option<Arc<Site>>,
-    mode: Mode,
-}
-
-/// What a piece of work is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Process a slice that is not the last.
-    Slice,
-    /// Process the last slice, serve the lanes and send.
-    Last,
-    /// Send what the user wrote, outside an update: no timer is judged, nobody is disconnected.
-    Flush,
-}
+use crate::interface::Received;
 
 /// The hand-over of a driver.
 pub(crate) type Crew = Task<Box<Back>, Work>;
@@ -117,44 +30,6 @@ pub(crate) enum Step {
 }
 
 impl Back {
-    /// Makes room for the lane of `slot`, on the back side.
-    pub(crate) fn grow_to(&mut self, slot: u32) {
-        let (shard, lane) = (
-            slot as usize / LANES_PER_SHARD,
-            slot as usize % LANES_PER_SHARD,
-        );
-        while self.shards.len() <= shard {
-            let index = self.shards.len();
-            let random = Random::new(self.core.seed, 1 + u64::try_from(index).unwrap_or(0));
-            self.shards.push(Some(Box::new(Shard::new(index, random))));
-            self.desks.push(Desk::default());
-            self.core.staging.push(Staging {
-                runs: Runs::default(),
-                counts: [0; LANES_PER_SHARD],
-            });
-            self.core.wake.push(NEVER);
-        }
-        // A shard that is out grows when it comes home: see `send_out`.
-        if let (Some(Some(shard)), Some(desk)) =
-            (self.shards.get_mut(shard), self.desks.get_mut(shard))
-        {
-            shard.grow(lane + 1);
-            desk.grow(lane + 1);
-        }
-    }
-
-    /// Gives back the memory of a shard that has had nothing to do.
-    pub(crate) fn release(&mut self, shard: usize) {
-        if let Some(staging) = self.core.staging.get_mut(shard) {
-            staging.runs.release();
-        }
-        if let Some(Some(shard)) = self.shards.get_mut(shard) {
-            shard.runs.release();
-            shard.egress.release();
-            shard.notices.shrink_to_fit();
-        }
-    }
-
     /// Runs the update as far as it goes on this thread, with a crew's help if there is one.
     ///
     /// Without a crew it stops with [`Step::TooMuch`] once `limit` of work has arrived; calling it
@@ -249,7 +124,7 @@ impl Back {
                 .core
                 .staging
                 .get(index)
-                .is_some_and(|staging| !staging.runs.is_empty())
+                .is_some_and(|staging| staging.given || !staging.runs.is_empty())
                 || self
                     .desks
                     .get_mut(index)
@@ -318,6 +193,7 @@ impl Back {
         if mode == Mode::Last {
             staging.counts = [0; LANES_PER_SHARD];
         }
+        staging.given = mode == Mode::Slice;
         Some(Work {
             shard,
             desk,
@@ -373,44 +249,6 @@ impl Back {
             *out -= 1;
         }
     }
-}
-
-/// One shard's job: stages 3 to 5, back to back, while its data is in the cache.
-///
-/// A panic in it ends the connection that was being worked on, and no other.
-pub(crate) fn run(mut work: Work) -> Work {
-    let Some(site) = work.site.take() else {
-        return work;
-    };
-    let Work {
-        shard, desk, mode, ..
-    } = &mut work;
-    while catch_unwind(AssertUnwindSafe(|| run_stages(shard, desk, &site, *mode))).is_err() {
-        shard.inward.drops.count(DropReason::InternalError);
-        if shard.current.is_none() {
-            // The interface panicked: what it was to send is lost, the connections are not.
-            send::abandon(shard, desk);
-            break;
-        }
-        process::end_interrupted_lane(shard, desk);
-    }
-    work
-}
-
-fn run_stages(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode) {
-    let mut watch = Stopwatch::start();
-    if !shard.runs.is_empty() {
-        decrypt::decrypt(shard);
-        watch.lap(&mut shard.times.decrypt);
-        process::handle_packets(shard, desk, site);
-    }
-    if mode == Mode::Slice {
-        watch.lap(&mut shard.times.process);
-        return;
-    }
-    process::serve(shard, desk, site, mode);
-    watch.lap(&mut shard.times.process);
-    send::send(shard, desk, site);
 }
 
 /// Runs a submitted update to its end, chained jobs included, and puts it where the driver finds it.

@@ -11,9 +11,12 @@
 //! helpers               decrypt ─ process  decrypt ─ process ─ serve ─ send
 //! ```
 
+mod back;
 mod decrypt;
+mod deferred;
 mod finish;
 mod lead;
+mod outcome;
 mod parallel;
 mod pool;
 mod process;
@@ -26,17 +29,20 @@ mod sync;
 mod task;
 mod threshold;
 mod timing;
+mod work;
 
-pub(crate) use finish::{Incoming, Outcome};
-pub(crate) use lead::{Back, Core, Crew, Phase, Step, lead, run};
+pub(crate) use back::{Back, Core, Phase};
+pub(crate) use lead::{Crew, Step, lead};
+pub use outcome::Endings;
+pub(crate) use outcome::{Incoming, Outcome};
 pub use parallel::ParallelIterator;
 pub(crate) use parallel::par_lanes;
 pub(crate) use pool::Pool;
 pub use pool::PoolError;
 pub(crate) use process::end_shard;
 pub use rayon::ThreadPool;
-pub(crate) use shard::Shard;
 pub(crate) use site::Site;
 pub(crate) use task::{Next, Panic};
 pub(crate) use threshold::{Plan, Threshold};
 pub use timing::StageTimes;
+pub(crate) use work::run;

@@ -3,9 +3,8 @@
 //! Packets first, in order of arrival; then, once an update, each lane that has anything to do is
 //! served: its messages and wishes in the order they were made, then its timers.
 
-use super::lead::Mode;
 use super::shard::{NEVER, Shard};
-use super::site::Site;
+use super::site::{Mode, Site};
 use crate::buffer::desk::{Desk, Snapshot, lanes_of};
 use crate::buffer::inbox::EventKind;
 use crate::buffer::outbox::RecordKind;
@@ -56,7 +55,7 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
         };
         match (arrival.kind, slot) {
             (ArrivalKind::Packet, Some(link)) => {
-                link.handle_packet(&arrival.path, packet, arrival.number, &mut cx)
+                link.handle_packet(&arrival.path, packet, arrival.number, &mut cx);
             }
             // The link ended earlier in this update.
             (ArrivalKind::Packet, None) => cx.inward.drops.count(DropReason::UnknownToken),
@@ -153,6 +152,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
                     link.handle_message(outbox, &record, &mut cx);
                 }
                 RecordKind::Disconnect => shard.leaving |= 1 << lane,
+                RecordKind::Vouched => link.handle_vouched(&mut cx),
                 RecordKind::Accepted => {
                     link.handle_accepted(&mut cx);
                     cx.notices.push(Notice::Accepted { lane: cx.lane });
@@ -183,17 +183,6 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
     }
     if link.is_closed() {
         *deadline = NEVER;
-    }
-}
-
-/// Frees the lanes whose link is closed, once nothing refers to its path any more.
-pub(crate) fn sweep(shard: &mut Shard) {
-    for notice in &shard.notices {
-        if let Notice::Closed { lane, .. } = notice
-            && let Some(slot) = shard.links.get_mut(usize::from(*lane))
-        {
-            *slot = None;
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! One thread, one look-up a datagram. Strangers are the endpoint's: what it answers them lies in its
 //! replies, and whom it admits gets a lane.
 
-use super::lead::Back;
+use super::back::Back;
 use super::timing::Stopwatch;
 use crate::address::Path;
 use crate::buffer::batch::ReceiveBatch;

@@ -6,11 +6,11 @@
 
 use std::net::IpAddr;
 
-use super::process;
+use super::deferred::Deferred;
 use super::shard::Shard;
 use super::site::Site;
 use super::timing::Stopwatch;
-use crate::address::{NetworkEndpoint, Path};
+use crate::address::NetworkEndpoint;
 use crate::buffer::batch::BATCH_SIZE;
 use crate::buffer::desk::{Desk, lanes_of};
 use crate::buffer::egress::{Route, Source};
@@ -18,64 +18,7 @@ use crate::buffer::outbox::Outbox;
 use crate::counters::{DropReason, Flow};
 use crate::id::LANES_PER_SHARD;
 use crate::interface::{NetworkInterface, SendFault, SendReport, Transmit};
-
-/// Most bytes a shard keeps for an interface that has no room.
-const DEFERRED_LIMIT: usize = 1 << 20;
-
-/// Datagrams kept until the interface has room again, oldest first.
-#[derive(Debug, Default)]
-pub(crate) struct Deferred {
-    bytes: Vec<u8>,
-    entries: Vec<(Path, usize)>,
-}
-
-impl Deferred {
-    /// Whether nothing waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// Datagrams that wait.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Keeps a datagram; counts it as dropped where there is no room.
-    fn keep(&mut self, transmit: &Transmit<'_>, sent: &mut Flow) {
-        if self.bytes.len() + transmit.bytes.len() > DEFERRED_LIMIT {
-            sent.drops.count(DropReason::SendQueueFull);
-            return;
-        }
-        self.bytes.extend_from_slice(transmit.bytes);
-        self.entries.push((
-            Path {
-                remote: *transmit.to,
-                local: transmit.from,
-            },
-            transmit.bytes.len(),
-        ));
-    }
-
-    /// Forgets the first `count` datagrams.
-    fn forget(&mut self, count: usize) {
-        let bytes: usize = self.entries.iter().take(count).map(|(_, len)| len).sum();
-        self.bytes.drain(..bytes);
-        self.entries.drain(..count.min(self.entries.len()));
-    }
-
-    fn iter(&self) -> impl Iterator<Item = Transmit<'_>> {
-        self.entries.iter().scan(0, |at, (path, len)| {
-            let start = *at;
-            *at += len;
-            let bytes = self.bytes.get(start..*at)?;
-            Some(Transmit {
-                to: &path.remote,
-                from: path.local,
-                bytes,
-            })
-        })
-    }
-}
+use crate::link::Link;
 
 /// Sends everything the shard has, then empties its egress and outboxes.
 pub(crate) fn send(shard: &mut Shard, desk: &mut Desk, site: &Site) {
@@ -108,7 +51,7 @@ fn clear(shard: &mut Shard, desk: &mut Desk) {
         }
     }
     desk.clear_written();
-    process::sweep(shard);
+    shard.sweep();
 }
 
 /// What was left over from earlier updates. True if the interface still has no room for all of it.
@@ -158,10 +101,7 @@ fn send_egress(
             Source::Outbox => outboxes.get(lane).copied().flatten().map(Outbox::bytes),
         };
         let path = match outgoing.route {
-            Route::Current => links
-                .get(lane)
-                .and_then(Option::as_ref)
-                .map(|link| link.path()),
+            Route::Current => links.get(lane).and_then(Option::as_ref).map(Link::path),
             Route::Detour(index) => egress.detours().get(index as usize),
         };
         let start = outgoing.start as usize;

@@ -10,7 +10,7 @@ use crate::link::{Deadline, Link, Notice};
 use crate::random::Random;
 use crate::time::{Now, Timestamp};
 
-use super::send::Deferred;
+use super::deferred::Deferred;
 
 /// A deadline that never comes.
 pub(crate) const NEVER: Deadline = Deadline {
@@ -78,6 +78,30 @@ impl Shard {
         if lanes > self.links.len() {
             self.links.resize_with(lanes, || None);
             self.deadlines.resize(lanes, NEVER);
+        }
+    }
+
+    /// Marks every connection as left by the application. False if there is none.
+    pub(crate) fn leave_all(&mut self) -> bool {
+        for (lane, _) in self
+            .links
+            .iter()
+            .enumerate()
+            .filter(|(_, link)| link.is_some())
+        {
+            self.leaving |= 1 << lane;
+        }
+        self.leaving != 0
+    }
+
+    /// Frees the lanes whose link is closed, once nothing refers to its path any more.
+    pub(crate) fn sweep(&mut self) {
+        for notice in &self.notices {
+            if let Notice::Closed { lane, .. } = notice
+                && let Some(slot) = self.links.get_mut(usize::from(*lane))
+            {
+                *slot = None;
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! The site: what all jobs of an update share, and none may change.
+//! The site: what all jobs of an update share, and none may change; and what a job is for.
 
 use crate::interface::NetworkInterface;
 use crate::link::Rules;
@@ -12,4 +12,15 @@ pub(crate) struct Site {
     pub(crate) now: Now,
     /// Bytes behind each message's payload in an outbox.
     pub(crate) tailroom: u16,
+}
+
+/// What a piece of work is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Process a slice that is not the last.
+    Slice,
+    /// Process the last slice, serve the lanes and send.
+    Last,
+    /// Send what the user wrote, outside an update: no timer is judged, nobody is disconnected.
+    Flush,
 }

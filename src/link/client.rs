@@ -7,8 +7,11 @@
 //!             Connect event
 //! ```
 //!
+//! A peer with several addresses is asked at each of them in turn, and is where it answers first.
 //! The interval is fixed, the request always the same. Nothing that comes from elsewhere than the
 //! peer ends it early: a closed port makes no difference.
+
+use std::collections::VecDeque;
 
 use super::state::{Request, Role, Standing, State};
 use super::{Context, Link};
@@ -25,6 +28,7 @@ impl Link {
             payload,
             attempts: 0,
             sent_at: None,
+            others: VecDeque::new(),
         };
         // We chose the address, so nobody can make us send to another's.
         Self::new(
@@ -37,9 +41,29 @@ impl Link {
         )
     }
 
+    /// Other addresses of the same peer, as a host name may have: requests go to all of them in turn.
+    pub(crate) fn try_also(&mut self, others: impl IntoIterator<Item = Path>) {
+        if let State::Requesting(request) = &mut self.state {
+            request.others.extend(others);
+        }
+    }
+
+    /// The peer answered at one of its addresses: that is where it is.
+    pub(super) fn settle(&mut self, path: &Path) {
+        if let State::Requesting(request) = &self.state
+            && request
+                .others
+                .iter()
+                .any(|other| other.remote == path.remote)
+        {
+            self.path = *path;
+        }
+    }
+
     /// An accept.
     pub(super) fn handle_accept(
         &mut self,
+        path: &Path,
         payload: &[u8],
         order: u64,
         cx: &mut Context<'_>,
@@ -48,6 +72,7 @@ impl Link {
         if !matches!(self.state, State::Requesting(_)) {
             return Err(DropReason::Unexpected);
         }
+        self.settle(path);
         self.last_receive = cx.now.observed;
         self.welcome(payload, order, cx);
         Ok(())
@@ -57,8 +82,9 @@ impl Link {
     ///
     /// Clients of Unity Transport 2.5 and later die of this (stock behaviour 3.1). Here the user
     /// gets a Connect event without payload, then the message.
-    pub(super) fn accept_implied(&mut self, order: u64, cx: &mut Context<'_>) {
+    pub(super) fn accept_implied(&mut self, path: &Path, order: u64, cx: &mut Context<'_>) {
         if matches!(self.state, State::Requesting(_)) {
+            self.settle(path);
             self.welcome(&[], order, cx);
         }
     }
@@ -76,6 +102,11 @@ impl Link {
             if request.attempts >= cx.rules.max_connect_attempts() {
                 self.end(DisconnectReason::MaxConnectionAttempts, cx);
                 return;
+            }
+            if let Some(next) = request.others.pop_front() {
+                request
+                    .others
+                    .push_back(std::mem::replace(&mut self.path, next));
             }
         }
         request.attempts += 1;

@@ -6,36 +6,19 @@
 
 use std::time::Duration;
 
-use super::state::{Application, Role, State};
+use super::state::{Application, Closing, Role, State};
 use super::{Context, Link, Notice};
 use crate::address::Path;
 use crate::buffer::inbox::EventKind;
 use crate::counters::DropReason;
 use crate::error::DisconnectReason;
-use crate::time::Timestamp;
 use crate::wire::connection::{MESSAGE_HEADER_LEN, push_disconnect};
 
 /// Time between two copies.
-const APART: Duration = Duration::from_millis(20);
+const APART: Duration = Duration::from_millis(15);
 
 /// After this no further copy is worth waiting for (R24).
 const SPREAD: Duration = Duration::from_millis(50);
-
-/// A Disconnect that is being repeated.
-#[derive(Debug)]
-pub(super) struct Closing {
-    copies_left: u8,
-    first_at: Timestamp,
-    next_at: Timestamp,
-    /// What the driver is told in the end.
-    reason: Option<DisconnectReason>,
-}
-
-impl Closing {
-    pub(super) fn deadline(&self) -> Timestamp {
-        self.next_at
-    }
-}
 
 impl Link {
     /// The user closes the connection. There is no event for what one did oneself, and none of what

@@ -49,6 +49,7 @@ mod rules;
 mod send;
 mod server;
 mod state;
+mod survey;
 mod timers;
 
 #[cfg(test)]
@@ -178,11 +179,6 @@ impl Link {
             roaming: None,
             path_mtu: u16::MAX,
         }
-    }
-
-    /// The name on the wire.
-    pub(crate) fn token(&self) -> Token {
-        self.token
     }
 
     /// Where packets go.

@@ -85,7 +85,7 @@ impl Link {
                 outcome
             }
             Packet::Request { .. } => self.handle_request(path, bytes.len(), cx),
-            Packet::Accept { payload, .. } => self.handle_accept(payload, order, cx),
+            Packet::Accept { payload, .. } => self.handle_accept(path, payload, order, cx),
             Packet::Disconnect { .. } => self.handle_close(path, cx),
         }
     }
@@ -101,7 +101,7 @@ impl Link {
     ) -> Result<(), DropReason> {
         match self.state {
             State::Established { .. } | State::Probing(_) => {}
-            State::Requesting(_) => self.accept_implied(order, cx),
+            State::Requesting(_) => self.accept_implied(path, order, cx),
             State::Refused { .. } | State::Closing(_) | State::Closed => {
                 return Err(DropReason::Unexpected);
             }

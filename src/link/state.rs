@@ -1,8 +1,11 @@
 //! The states of a link and the facts beside them. Each owns what it alone needs.
 
-use super::closing::Closing;
-use super::discovery::{Probing, Survey};
+use std::collections::VecDeque;
+
 use super::proof::AddressProof;
+use super::survey::{Probing, Survey};
+use crate::address::Path;
+use crate::error::DisconnectReason;
 use crate::time::Timestamp;
 
 /// Where in its life a link is. The module's documentation draws the transitions.
@@ -54,6 +57,8 @@ pub(super) struct Request {
     pub(super) attempts: u32,
     /// When the latest left; none before the first.
     pub(super) sent_at: Option<Timestamp>,
+    /// Other addresses of the same peer; each request goes to the next one, in turn.
+    pub(super) others: VecDeque<Path>,
 }
 
 /// Which end of the connection this is.
@@ -143,5 +148,21 @@ mod tests {
     fn a_client_that_repeats_every_second_is_always_answered() {
         let mut accepts = Accepts::default();
         assert!((1..60).all(|second| accepts.take(1, Timestamp::from_micros(second * 1_001_000))));
+    }
+}
+
+/// A Disconnect that is being repeated.
+#[derive(Debug)]
+pub(super) struct Closing {
+    pub(super) copies_left: u8,
+    pub(super) first_at: Timestamp,
+    pub(super) next_at: Timestamp,
+    /// What the driver is told in the end.
+    pub(super) reason: Option<DisconnectReason>,
+}
+
+impl Closing {
+    pub(super) fn deadline(&self) -> Timestamp {
+        self.next_at
     }
 }

@@ -228,6 +228,7 @@ impl Bench {
                 }
                 RecordKind::Disconnect => link.handle_disconnect(&mut cx),
                 RecordKind::Accepted => link.handle_accepted(&mut cx),
+                RecordKind::Vouched => link.handle_vouched(&mut cx),
             }
         }
     }

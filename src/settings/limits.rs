@@ -42,6 +42,16 @@ pub enum LoopbackLimits {
     Limited,
 }
 
+/// Whether log lines show the addresses of peers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogAddresses {
+    /// In full.
+    #[default]
+    Shown,
+    /// Not at all: for logs that leave the house.
+    Hidden,
+}
+
 /// What strangers, slow peers and floods may cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -76,6 +86,8 @@ pub struct Limits {
     pub reliable_stall_timeout: Option<Duration>,
     /// See [`NetworkSettingsBuilder::log_lines_per_second`].
     pub log_lines_per_second: u32,
+    /// See [`NetworkSettingsBuilder::log_addresses`].
+    pub log_addresses: LogAddresses,
 }
 
 impl Default for Limits {
@@ -96,6 +108,7 @@ impl Default for Limits {
             linger: Duration::from_millis(200),
             reliable_stall_timeout: Some(Duration::from_secs(60)),
             log_lines_per_second: 10,
+            log_addresses: LogAddresses::default(),
         }
     }
 }
@@ -319,6 +332,15 @@ impl NetworkSettingsBuilder {
     /// Source: drumfire.
     pub fn log_lines_per_second(mut self, value: u32) -> Self {
         self.limits.log_lines_per_second = value;
+        self
+    }
+
+    /// Whether log lines show the addresses of peers.
+    ///
+    /// Unit: none. Default: `Shown`. Range: `Shown`, `Hidden`.
+    /// Source: drumfire.
+    pub fn log_addresses(mut self, value: LogAddresses) -> Self {
+        self.limits.log_addresses = value;
         self
     }
 }

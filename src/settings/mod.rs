@@ -52,7 +52,7 @@ mod workers;
 pub use budgets::{Budgets, UnreadEvents};
 pub use builder::NetworkSettingsBuilder;
 pub use connection::{ConnectionParameters, PathMtuDiscovery};
-pub use limits::{AddressValidation, LegacyValidation, Limits, LoopbackLimits};
+pub use limits::{AddressValidation, LegacyValidation, Limits, LogAddresses, LoopbackLimits};
 pub use security::Security;
 pub use socket::{AddressReuse, DualStack, Offload, SocketParameters};
 pub use warning::SettingsWarning;

@@ -1,3 +1,5 @@
+//! Half-open records, one behaviour at a time.
+
 use super::*;
 use proptest::prelude::*;
 use std::net::Ipv4Addr;

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, RwLock};
 
 use super::mailbox::Mailbox;
-use super::raw::{Captured, Tap};
 use super::tally::{Count, Counters, NetworkTally};
+use super::tap::{Captured, Tap};
 use super::weather::Weather;
 use crate::address::NetworkEndpoint;
 use crate::error::BindError;

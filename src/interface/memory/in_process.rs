@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::hub::Hub;
 use super::port::MemoryInterface;
-use super::raw::{RawSocket, Tap};
+use super::raw::RawSocket;
 use super::tally::NetworkTally;
+use super::tap::Tap;
 use crate::address::NetworkEndpoint;
 use crate::error::BindError;
 

@@ -23,11 +23,13 @@ mod port;
 mod raw;
 mod simulated;
 mod tally;
+mod tap;
 mod weather;
 
 pub use conditions::{BurstLoss, Conditions, RateLimit};
 pub use in_process::InProcessNetwork;
 pub use port::MemoryInterface;
-pub use raw::{Captured, RawSocket, Tap};
+pub use raw::RawSocket;
 pub use simulated::SimulatedNetwork;
 pub use tally::NetworkTally;
+pub use tap::{Captured, Tap};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::hub::{Binding, Hub};
-use super::raw::Captured;
+use super::tap::Captured;
 use crate::address::NetworkEndpoint;
 use crate::buffer::batch::ReceiveBatch;
 use crate::error::BindError;

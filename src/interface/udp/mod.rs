@@ -17,6 +17,7 @@
 #[cfg(target_os = "linux")]
 mod control;
 mod health;
+mod native;
 mod options;
 mod outcome;
 mod portable;
@@ -37,10 +38,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use self::health::{Health, Repair, Step};
+use self::native::Native;
 use self::options::MAX_SOCKETS;
 use self::outcome::{Outcome, lacks_segmentation};
 use self::source::{ReceiveTally, SourceFilter};
-use self::system::{Filled, Native, SendFailure, System, SystemSocket};
+use self::system::{Filled, SendFailure, System, SystemSocket};
 use super::{
     InterfaceLost, InterfaceStatistics, NetworkInterface, Received, SendFault, SendReport, Transmit,
 };

@@ -95,14 +95,13 @@ impl SystemSocket for PortableSocket {
         tally: &mut ReceiveTally,
     ) -> io::Result<Filled> {
         let mut any = false;
-        while batch.remaining() > 0 {
+        loop {
+            let Some(read) = batch.slots().next().map(|slot| self.socket.recv_from(slot)) else {
+                return Ok(Filled::All);
+            };
             tally.calls += 1;
-            let read = batch.slots().next().map_or(Ok((0, None)), |slot| {
-                let (len, from) = self.socket.recv_from(slot)?;
-                Ok((len, Some(from)))
-            });
             let (len, from, cut) = match read {
-                Ok((len, from)) => (len, from, false),
+                Ok((len, from)) => (len, Some(from), false),
                 // Windows says so where others cut in silence.
                 Err(error) if Outcome::of(&error) == Outcome::TooLong => (0, None, true),
                 Err(_) if any => return Ok(Filled::Some),
@@ -118,7 +117,6 @@ impl SystemSocket for PortableSocket {
             }
             .enter(batch, filter, tally);
         }
-        Ok(Filled::All)
     }
 
     fn send(&self, batch: &[Transmit<'_>], _gso: bool) -> Result<Sent, SendFailure> {

@@ -40,13 +40,20 @@ pub(super) struct LinuxSocket {
     scratch: Mutex<Box<ReceiveScratch>>,
 }
 
-/// Where the kernel writes what comes with the datagrams of one call.
+/// What a receive call needs beside the slots: the messages, and where the kernel writes what comes
+/// with their datagrams. Kept from call to call; writing it anew would cost more than the call.
 struct ReceiveScratch {
+    headers: [mmsghdr; BATCH_SIZE],
+    vectors: [iovec; BATCH_SIZE],
     names: [Name; BATCH_SIZE],
     controls: [Control; BATCH_SIZE],
     /// The drop counter as last seen.
     drops: u32,
 }
+
+// SAFETY: it is not `Send` for its raw pointers alone. They own nothing, are written anew in front
+// of every call that follows them, and are followed by nothing else.
+unsafe impl Send for ReceiveScratch {}
 
 impl fmt::Debug for LinuxSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,6 +97,8 @@ impl LinuxSocket {
             gso,
             gro,
             scratch: Mutex::new(Box::new(ReceiveScratch {
+                headers: [empty_header(); BATCH_SIZE],
+                vectors: [EMPTY_VECTOR; BATCH_SIZE],
                 names: [Name::EMPTY; BATCH_SIZE],
                 controls: [Control::EMPTY; BATCH_SIZE],
                 drops: 0,
@@ -128,45 +137,34 @@ impl SystemSocket for LinuxSocket {
         tally: &mut ReceiveTally,
     ) -> io::Result<Filled> {
         let scratch = &mut **self.scratch.lock();
-        let asked = batch.remaining();
-        let mut slots = batch.slots();
-        let mut vectors: [iovec; BATCH_SIZE] = std::array::from_fn(|_| match slots.next() {
-            Some(slot) => iovec {
-                iov_base: slot.as_mut_ptr().cast(),
-                iov_len: slot.len(),
-            },
-            None => iovec {
-                iov_base: ptr::null_mut(),
-                iov_len: 0,
-            },
-        });
-        drop(slots);
-        let mut parts = vectors
+        let parts = scratch
+            .headers
             .iter_mut()
+            .zip(&mut scratch.vectors)
             .zip(&mut scratch.names)
             .zip(&mut scratch.controls);
-        let mut headers: [mmsghdr; BATCH_SIZE] = std::array::from_fn(|_| {
-            let mut header = empty_header();
-            if let Some(((vector, name), control)) = parts.next() {
-                header.msg_hdr.msg_iov = vector;
-                header.msg_hdr.msg_iovlen = 1;
-                header.msg_hdr.msg_name = name.bytes.as_mut_ptr().cast();
-                header.msg_hdr.msg_namelen = socklen(name.bytes.len());
-                header.msg_hdr.msg_control = control.bytes.as_mut_ptr().cast();
-                header.msg_hdr.msg_controllen = control.bytes.len() as _;
-            }
-            header
-        });
-        drop(parts);
-        // SAFETY: the first `asked` of `headers` (`asked` ≤ BATCH_SIZE, its length) point to one
-        // vector each, of one slot of the batch, and to one name and one control buffer with their
-        // true lengths. All of it is borrowed exclusively by this function until the call is over.
-        // The kernel writes within those lengths and keeps no pointer. No time-out is passed.
+        let mut asked = 0;
+        for ((((header, vector), name), control), slot) in parts.zip(batch.slots()) {
+            vector.iov_base = slot.as_mut_ptr().cast();
+            vector.iov_len = slot.len();
+            let message = &mut header.msg_hdr;
+            message.msg_iov = vector;
+            message.msg_iovlen = 1;
+            message.msg_name = name.bytes.as_mut_ptr().cast();
+            message.msg_namelen = socklen(name.bytes.len());
+            message.msg_control = control.bytes.as_mut_ptr().cast();
+            message.msg_controllen = control.bytes.len() as _;
+            asked += 1;
+        }
+        // SAFETY: the first `asked` headers were just filled: each points to one vector, of one slot
+        // of the batch, and to one name and one control buffer with their true lengths. All of it is
+        // borrowed exclusively by this function until the call is over. The kernel writes within
+        // those lengths and keeps no pointer. No time-out is passed.
         let received = unsafe {
             libc::recvmmsg(
                 self.socket.as_raw_fd(),
-                headers.as_mut_ptr(),
-                u32::try_from(asked).unwrap_or(0),
+                scratch.headers.as_mut_ptr(),
+                asked,
                 0,
                 ptr::null_mut(),
             )
@@ -174,7 +172,7 @@ impl SystemSocket for LinuxSocket {
         tally.calls += 1;
         let received = count(received)?;
         let told = scratch.names.iter().zip(&scratch.controls);
-        for (header, (name, control)) in headers.iter().take(received).zip(told) {
+        for (header, (name, control)) in scratch.headers.iter().take(received).zip(told) {
             let len = usize::try_from(header.msg_len).unwrap_or(usize::MAX);
             let header = &header.msg_hdr;
             let notes = if header.msg_controllen == 0 {
@@ -195,7 +193,7 @@ impl SystemSocket for LinuxSocket {
             }
             .enter(batch, filter, tally);
         }
-        Ok(if received < asked {
+        Ok(if batch.remaining() > 0 {
             Filled::Some
         } else {
             Filled::All
@@ -308,6 +306,12 @@ fn unsendable(batch: &[Transmit<'_>]) -> SendFailure {
         train: 1,
     }
 }
+
+/// A vector of no bytes.
+const EMPTY_VECTOR: iovec = iovec {
+    iov_base: ptr::null_mut(),
+    iov_len: 0,
+};
 
 /// A message without address, data and control data.
 fn empty_header() -> mmsghdr {

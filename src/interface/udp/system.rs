@@ -8,13 +8,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-
-use super::options::{SystemPath, UdpOptions};
-use super::portable::PortableSocket;
+use super::options::UdpOptions;
 use super::source::{ReceiveTally, SourceFilter};
-#[cfg(target_os = "linux")]
-use super::sys::LinuxSocket;
 use crate::buffer::batch::ReceiveBatch;
 use crate::interface::Transmit;
 
@@ -92,55 +87,9 @@ pub(super) trait System: fmt::Debug + Send + Sync {
     fn open(&self, options: &UdpOptions, local: SocketAddr) -> io::Result<Box<dyn SystemSocket>>;
 }
 
-/// The system itself.
-#[derive(Debug)]
-pub(super) struct Native;
-
-impl System for Native {
-    fn open(&self, options: &UdpOptions, local: SocketAddr) -> io::Result<Box<dyn SystemSocket>> {
-        let socket = bound_socket(options, local)?;
-        #[cfg(target_os = "linux")]
-        if options.path == SystemPath::Auto {
-            return Ok(Box::new(LinuxSocket::new(socket, options, local)));
-        }
-        Ok(Box::new(PortableSocket::new(socket)))
-    }
-}
-
-fn bound_socket(options: &UdpOptions, local: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
-    if local.is_ipv6() {
-        socket.set_only_v6(!is_dual(options, local))?;
-    }
-    if options.reuse_address {
-        socket.set_reuse_address(true)?;
-    }
-    #[cfg(unix)]
-    if options.sockets_per_port > 1 {
-        socket.set_reuse_port(true)?;
-    }
-    ask(options.receive_buffer, |size| {
-        socket.set_recv_buffer_size(size)
-    });
-    ask(options.send_buffer, |size| {
-        socket.set_send_buffer_size(size)
-    });
-    socket.set_nonblocking(true)?;
-    socket.bind(&SockAddr::from(local))?;
-    Ok(socket)
-}
-
 /// Whether a socket at `local` carries IPv4 beside IPv6.
 pub(super) fn is_dual(options: &UdpOptions, local: SocketAddr) -> bool {
     options.dual_stack && local.is_ipv6() && local.ip().is_unspecified()
-}
-
-/// Asks for a buffer, and for half of it where the system refuses outright instead of granting less.
-fn ask(wanted: usize, set: impl Fn(usize) -> io::Result<()>) {
-    let mut size = wanted;
-    while size > 0 && set(size).is_err() {
-        size /= 2;
-    }
 }
 
 /// Datagrams at the front of `batch` that can leave as one message: to one peer from one address,

@@ -1,0 +1,143 @@
+//! Pipelines by their letters, as both sides of a load must create them alike.
+
+use drumfire::error::PipelineError;
+use drumfire::id::{NetworkPipeline, StageId};
+use drumfire::{NetworkDriver, NetworkSettings};
+
+use crate::failure::Failure;
+
+/// Letters of the stages, as in "FR".
+const LETTERS: [(char, StageId); 4] = [
+    ('N', StageId::Null),
+    ('U', StageId::UnreliableSequenced),
+    ('R', StageId::ReliableSequenced),
+    ('F', StageId::Fragmentation),
+];
+
+/// Name of the pipeline every driver has: no stages.
+pub(crate) const NONE: &str = "none";
+
+/// Pipelines in their order, which numbers them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pipelines(Vec<(String, Vec<StageId>)>);
+
+impl Pipelines {
+    /// Reads a list as in "U;R;FR".
+    pub(crate) fn parse(list: &str) -> Result<Self, Failure> {
+        let names = list.split(';').map(str::trim);
+        names
+            .filter(|name| !name.is_empty() && *name != NONE)
+            .map(|name| Ok((name.to_owned(), stages(name)?)))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Creates them all on `driver`.
+    ///
+    /// # Errors
+    /// If a stage does not exist, with those that do.
+    pub(crate) fn create(
+        &self,
+        driver: &mut NetworkDriver,
+    ) -> Result<Vec<NetworkPipeline>, Failure> {
+        self.0
+            .iter()
+            .map(|(name, stages)| {
+                driver
+                    .create_pipeline(stages)
+                    .map_err(|error| refusal(name, &error))
+            })
+            .collect()
+    }
+
+    /// Which of the created pipelines is called `name`.
+    pub(crate) fn find(
+        &self,
+        name: &str,
+        created: &[NetworkPipeline],
+    ) -> Result<NetworkPipeline, Failure> {
+        if name == NONE {
+            return Ok(NetworkPipeline::NULL);
+        }
+        let at = self.0.iter().position(|(known, _)| known == name);
+        at.and_then(|at| created.get(at)).copied().ok_or_else(|| {
+            Failure::new(format!(
+                "pipeline {name} is not among those of the server: {}",
+                self.names()
+            ))
+        })
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
+        if names.is_empty() {
+            NONE.to_owned()
+        } else {
+            names.join(", ")
+        }
+    }
+}
+
+fn stages(name: &str) -> Result<Vec<StageId>, Failure> {
+    name.chars()
+        .map(|letter| {
+            let stage = LETTERS.iter().find(|(known, _)| *known == letter);
+            stage.map(|(_, stage)| *stage).ok_or_else(|| {
+                Failure::new(format!(
+                    "pipeline {name}: no stage is called {letter} \
+                     (U unreliable sequenced, R reliable sequenced, F fragmentation, N null; `{NONE}` is no pipeline)"
+                ))
+            })
+        })
+        .collect()
+}
+
+fn refusal(name: &str, error: &PipelineError) -> Failure {
+    match error {
+        PipelineError::UnknownStage { stage } => Failure::new(format!(
+            "pipeline {name} needs stage {stage}, which this version does not have: {}",
+            available()
+        )),
+        error => Failure::new(format!("pipeline {name}: {error}")),
+    }
+}
+
+/// What exists, found out by trying.
+fn available() -> String {
+    let exists = |stage| {
+        NetworkDriver::new(NetworkSettings::plain())
+            .is_ok_and(|mut driver| driver.create_pipeline(&[stage]).is_ok())
+    };
+    let letters = LETTERS.iter().filter(|(_, stage)| exists(*stage));
+    let letters: Vec<String> = letters
+        .map(|(letter, stage)| format!("{letter} ({stage:?})"))
+        .collect();
+    format!(
+        "it has `{NONE}` (no pipeline) and the stages {}",
+        letters.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_in_order_and_none_is_nothing() {
+        let list = Pipelines::parse("U; FR;none;").unwrap();
+        assert_eq!(list.names(), "U, FR");
+        assert_eq!(
+            list.0[1].1,
+            [StageId::Fragmentation, StageId::ReliableSequenced]
+        );
+    }
+
+    #[test]
+    fn an_unknown_letter_is_refused_with_those_that_are_known() {
+        let refusal = Pipelines::parse("UX").unwrap_err().to_string();
+        assert!(
+            refusal.contains("no stage is called X") && refusal.contains("F fragmentation"),
+            "{refusal}"
+        );
+    }
+}

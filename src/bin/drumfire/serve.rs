@@ -1,0 +1,275 @@
+//! `drumfire serve`: a server that waits on its socket and drains it between ticks.
+//!
+//! There is no fixed tick: the loop sleeps until a datagram or a timer needs it, updates, handles
+//! every connection's events in parallel, and sends the answers off. So a receive buffer as small as
+//! stock Linux grants (256 datagrams) holds what comes in, however many clients there are.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use drumfire::error::WaitOutcome;
+use drumfire::settings::{InlineThreshold, Pinning, Workers};
+use drumfire::{ConnectionPort, NetworkDriver, NetworkEvent, NetworkSettings};
+
+use crate::args::ServeArgs;
+use crate::clock::now;
+use crate::failure::{Failure, Verdict, While};
+use crate::figures::{Reporter, driver_figures, kernel_drops};
+use crate::histogram::Histogram;
+use crate::pipelines::Pipelines;
+use crate::protocol::{Figures, ServerLine};
+use crate::say;
+use crate::stop::Stop;
+use crate::{process, table, text};
+
+/// Connections it takes.
+const MAX_CONNECTIONS: usize = 65_536;
+/// Bytes copied at a time from a message to its echo: small, since it is zeroed for each message.
+const CHUNK: usize = 128;
+/// Longest sleep, so that signals and a parent are heard.
+const NAP: Duration = Duration::from_millis(20);
+const SECOND: Duration = Duration::from_secs(1);
+
+pub(crate) fn run(args: &ServeArgs) -> Result<Verdict, Failure> {
+    let stop = Stop::on_signals()?;
+    process::pin(&args.child.pin);
+    let mut driver = NetworkDriver::new(settings(args)?)?;
+    // The pool has its threads, each pinned; this one works along on the first core.
+    process::pin(args.child.pin.get(..1).unwrap_or_default());
+    Pipelines::parse(&args.pipelines)?.create(&mut driver)?;
+    driver.bind(args.bind.into())?;
+    driver.listen()?;
+    let endpoint = driver.local_endpoint();
+    let mut server = Server {
+        driver,
+        echo: args.echo,
+        counts: Counts::default(),
+        updates: Histogram::new(),
+        started: now(),
+    };
+    let mut reporter = Reporter::new(args.child.machine, &stop);
+    server.driver.update();
+    reporter.say(&ServerLine::Listening {
+        endpoint: endpoint.to_string(),
+    });
+    if !args.child.machine {
+        say::out(&table::listening(
+            &endpoint.to_string(),
+            &args.pipelines,
+            &server.figures(),
+        ));
+    }
+    let mut journal = Journal::new(args);
+    while !stop.requested() {
+        server.turn();
+        reporter.answer(&mut server.updates, |updates| {
+            figures(&server.driver, &server.counts, updates, server.started)
+        });
+        journal.write(&mut server)?;
+    }
+    server.leave();
+    journal.close(&mut server)?;
+    Ok(Verdict::Good)
+}
+
+fn settings(args: &ServeArgs) -> Result<NetworkSettings, Failure> {
+    let mut builder = NetworkSettings::builder()
+        .plain()
+        .max_connections(MAX_CONNECTIONS)
+        .sockets_per_port(args.sockets);
+    if let Some(threads) = args.workers {
+        builder = builder.workers(Workers::Own {
+            threads,
+            pinning: Pinning::Yes,
+        });
+        // One worker is this thread itself: waking another on the same core would gain nothing.
+        if threads == 1 {
+            builder = builder.inline_threshold(InlineThreshold::AlwaysInline);
+        }
+    }
+    if let Some(bytes) = args.receive_buffer {
+        builder = builder.receive_buffer(bytes);
+    }
+    Ok(builder.build()?)
+}
+
+/// What the application counts. Relaxed: sums of independent events.
+#[derive(Debug, Default)]
+struct Counts {
+    received: AtomicU64,
+    echoed: AtomicU64,
+    /// Echoes the driver did not take: the connection's queue is full, or it is closing.
+    refused: AtomicU64,
+}
+
+struct Server {
+    driver: NetworkDriver,
+    echo: bool,
+    counts: Counts,
+    updates: Histogram,
+    started: Instant,
+}
+
+impl Server {
+    /// Waits for something to do, and does it.
+    fn turn(&mut self) {
+        let woken = self.driver.wait(NAP);
+        let start = now();
+        self.driver.update();
+        if woken == WaitOutcome::Readable {
+            self.updates.record(start.elapsed());
+        }
+        while self.driver.accept().is_some() {}
+        let Self {
+            driver,
+            echo,
+            counts,
+            ..
+        } = self;
+        driver
+            .to_concurrent()
+            .for_each_ready(|mut port| handle(&mut port, *echo, counts));
+        // Answers leave at once, whatever the next wait finds.
+        driver.schedule_flush_send().complete();
+    }
+
+    fn figures(&self) -> Figures {
+        figures(&self.driver, &self.counts, &self.updates, self.started)
+    }
+
+    /// Disconnects everybody, and lets the last packets leave.
+    fn leave(&mut self) {
+        let connections: Vec<_> = self.driver.connections().collect();
+        for connection in connections {
+            self.driver.disconnect(connection);
+        }
+        self.driver.update();
+    }
+}
+
+/// Handles the events of one connection: each message is written while it is read.
+fn handle(port: &mut ConnectionPort<'_>, echo: bool, counts: &Counts) {
+    let (mut received, mut echoed) = (0, 0);
+    let (mut events, mut sender) = port.split();
+    while let Some(event) = events.pop_event() {
+        let NetworkEvent::Data {
+            pipeline,
+            mut reader,
+        } = event
+        else {
+            continue;
+        };
+        received += 1;
+        if !echo {
+            continue;
+        }
+        let sent = sender
+            .begin_send_with(pipeline, reader.length())
+            .and_then(|mut message| {
+                let mut bytes = [0; CHUNK];
+                let mut left = reader.length();
+                while left > 0 {
+                    let part = bytes.get_mut(..left.min(CHUNK)).unwrap_or_default();
+                    reader.read_bytes(part);
+                    message.write_bytes(part);
+                    left -= part.len();
+                }
+                message.end_send()
+            });
+        echoed += u64::from(sent.is_ok());
+    }
+    if received > 0 {
+        counts.received.fetch_add(received, Ordering::Relaxed);
+        counts.echoed.fetch_add(echoed, Ordering::Relaxed);
+        if echo && echoed < received {
+            counts
+                .refused
+                .fetch_add(received - echoed, Ordering::Relaxed);
+        }
+    }
+}
+
+fn figures(
+    driver: &NetworkDriver,
+    counts: &Counts,
+    updates: &Histogram,
+    started: Instant,
+) -> Figures {
+    let mut figures = driver_figures(driver, updates, started);
+    figures.received = counts.received.load(Ordering::Relaxed);
+    figures.echoed = counts.echoed.load(Ordering::Relaxed);
+    let refused = counts.refused.load(Ordering::Relaxed);
+    if refused > 0 {
+        figures.drops.insert("echo_refused".to_owned(), refused);
+    }
+    figures
+}
+
+/// What a server tells the world: a file once a second, and a line where something changed.
+struct Journal {
+    file: Option<PathBuf>,
+    talks: bool,
+    next: Instant,
+    last: Figures,
+}
+
+impl Journal {
+    fn new(args: &ServeArgs) -> Self {
+        Self {
+            file: args.stats_json.clone(),
+            talks: !args.child.machine,
+            next: now(),
+            last: Figures::default(),
+        }
+    }
+
+    fn write(&mut self, server: &mut Server) -> Result<(), Failure> {
+        if now() < self.next || (self.file.is_none() && !self.talks) {
+            return Ok(());
+        }
+        self.next = now() + SECOND;
+        let figures = server.figures();
+        self.save(&figures)?;
+        if self.talks
+            && (figures.received != self.last.received
+                || figures.connections != self.last.connections)
+        {
+            say::out(&table::server_line(&figures, &self.last));
+        }
+        if self.talks && kernel_drops(&figures) > kernel_drops(&self.last) {
+            say::out(&text::kernel_drops(
+                kernel_drops(&figures),
+                figures.receive_buffer,
+            ));
+        }
+        server.updates.reset();
+        self.last = figures;
+        Ok(())
+    }
+
+    fn close(&mut self, server: &mut Server) -> Result<(), Failure> {
+        let figures = server.figures();
+        self.save(&figures)?;
+        if self.talks {
+            say::out(&table::server_farewell(&figures));
+        }
+        Ok(())
+    }
+
+    /// Replaces the file in one step: a reader finds the old figures or the new ones, never half.
+    fn save(&self, figures: &Figures) -> Result<(), Failure> {
+        self.file
+            .as_deref()
+            .map_or(Ok(()), |file| replace(file, figures))
+    }
+}
+
+fn replace(file: &Path, figures: &Figures) -> Result<(), Failure> {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".part");
+    let doing = || format!("writing {}", file.display());
+    let text = serde_json::to_string_pretty(figures)?;
+    std::fs::write(&beside, text + "\n").while_doing(doing)?;
+    std::fs::rename(&beside, file).while_doing(doing)
+}

@@ -1,0 +1,425 @@
+//! The binary from outside: what it prints, what it exits with, what it leaves in files.
+//!
+//! Every run is bounded by a watchdog that kills it; nothing sleeps. Loads are small: what they
+//! show is that the parts fit together, not how fast they are.
+
+#![cfg(feature = "cli")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_types,
+    reason = "helpers of tests, and sockets that stand for other programs"
+)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::UdpSocket;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use drumfire::{DisconnectReason, NetworkDriver, NetworkEvent, NetworkSettings};
+use serde_json::Value;
+
+/// Longest time any run may take; all of them end by themselves long before.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Everything the issue promises, as paths into the JSON.
+const KEYS: &[&str] = &[
+    "clients",
+    "rate_hz",
+    "window",
+    "size",
+    "pipeline",
+    "secure",
+    "workers",
+    "duration_s",
+    "connected",
+    "connect_seconds",
+    "messages/sent",
+    "messages/received",
+    "messages/lost",
+    "messages/corrupt",
+    "rtt_us/p50",
+    "rtt_us/p90",
+    "rtt_us/p99",
+    "rtt_us/p999",
+    "rtt_us/max",
+    "server/cpu_us_per_message",
+    "server/cpu_percent",
+    "server/rss_bytes",
+    "server/rss_bytes_per_connection",
+    "server/update_us/p50",
+    "server/update_us/p99",
+    "server/update_us/max",
+    "server/stage_us/receive",
+    "server/stage_us/route",
+    "server/stage_us/decrypt",
+    "server/stage_us/process",
+    "server/stage_us/send",
+    "server/stage_us/handshake",
+    "server/stage_us/finish",
+    "server/packets/in",
+    "server/packets/out",
+    "server/drops",
+    "client/cpu_us_per_message",
+    "floor/cpu_us_per_message",
+    "ratio_to_floor",
+];
+
+fn drumfire(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drumfire"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Runs to the end, or is killed.
+fn run(arguments: &[&str]) -> Output {
+    let child = drumfire(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let id = child.id();
+    let (done, over) = channel::<()>();
+    let watchdog = thread::spawn(move || {
+        if over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            signal(id, "-KILL");
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(done);
+    watchdog.join().unwrap();
+    output
+}
+
+fn signal(process: u32, signal: &str) {
+    let sent = Command::new("kill")
+        .args([signal, &process.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn at<'a>(json: &'a Value, path: &str) -> &'a Value {
+    json.pointer(&format!("/{path}"))
+        .unwrap_or_else(|| panic!("{path} is not in {json}"))
+}
+
+/// A `serve` process that listens. Killed when dropped.
+struct Server {
+    process: Child,
+    output: BufReader<ChildStdout>,
+    endpoint: String,
+}
+
+impl Server {
+    fn start(arguments: &[&str]) -> Self {
+        let mut process = drumfire(&["serve", "--bind", "127.0.0.1:0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let rest = line
+            .strip_prefix("listening on ")
+            .unwrap_or_else(|| panic!("it says {line:?}"));
+        let endpoint = rest.split(',').next().unwrap().to_owned();
+        Self {
+            process,
+            output,
+            endpoint,
+        }
+    }
+
+    /// Waits for its end. Returns its exit code and what it said since it listens.
+    fn end(&mut self) -> (Option<i32>, String) {
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        (self.process.wait().unwrap().code(), rest)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A client that is connected to `server`.
+fn connect(server: &Server) -> NetworkDriver {
+    let mut driver = NetworkDriver::new(NetworkSettings::plain()).unwrap();
+    let connection = driver.connect(server.endpoint.parse().unwrap()).unwrap();
+    for _ in 0..1_000 {
+        driver.update();
+        if let Some(event) = driver.pop_event_for_connection(connection) {
+            assert!(matches!(event, NetworkEvent::Connect { .. }), "{event:?}");
+            return driver;
+        }
+        driver.wait(Duration::from_millis(20));
+    }
+    panic!("not connected");
+}
+
+/// Why the one connection of `driver` ends.
+fn reason(driver: &mut NetworkDriver) -> DisconnectReason {
+    for _ in 0..1_000 {
+        driver.update();
+        while let Some((_, event)) = driver.pop_event() {
+            if let NetworkEvent::Disconnect { reason } = event {
+                return reason;
+            }
+        }
+        driver.wait(Duration::from_millis(20));
+    }
+    panic!("still connected");
+}
+
+const SMALL: &[&str] = &[
+    "--clients",
+    "20",
+    "--duration",
+    "0.5",
+    "--warmup",
+    "0.2",
+    "--plain",
+];
+
+fn small(command: &[&'static str], more: &[&'static str]) -> Vec<&'static str> {
+    [command, SMALL, more].concat()
+}
+
+#[test]
+fn a_small_demo_loses_nothing_and_its_json_has_every_key() {
+    let output = run(&small(&["demo"], &["--json", "-"]));
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for key in KEYS {
+        at(&json, key);
+    }
+    assert_eq!(at(&json, "connected"), 20);
+    assert_eq!(at(&json, "messages/lost"), 0);
+    assert_eq!(at(&json, "messages/corrupt"), 0);
+    assert_eq!(at(&json, "messages/sent"), at(&json, "messages/received"));
+    assert!(at(&json, "server/cpu_us_per_message").as_f64().unwrap() > 0.0);
+    assert!(at(&json, "ratio_to_floor").as_f64().unwrap() > 0.0);
+    assert_eq!(at(&json, "window"), &Value::Null);
+    // The table went to stderr, since stdout carries JSON.
+    for part in ["lost", "round trip", "three things to try next"] {
+        assert!(errors.contains(part), "{part} is not in {errors}");
+    }
+}
+
+#[test]
+fn a_demo_with_the_receive_buffer_of_stock_linux_loses_nothing() {
+    let stock = [
+        "--receive-buffer",
+        "212992",
+        "--clients",
+        "300",
+        "--duration",
+        "1",
+        "--warmup",
+        "0.2",
+    ];
+    let output = run(&[&["demo"], &stock[..]].concat());
+    let out = text(&output.stdout);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{out}{}",
+        text(&output.stderr)
+    );
+    assert!(out.contains(" 0 lost, 0 corrupt"), "{out}");
+    assert!(out.contains("300 of 300 clients"), "{out}");
+}
+
+#[test]
+fn a_window_keeps_as_many_messages_under_way() {
+    let server = Server::start(&["--echo"]);
+    let arguments = [
+        &["client", server.endpoint.as_str()],
+        SMALL,
+        &["--window", "4", "--json", "-"],
+    ]
+    .concat();
+    let output = run(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(at(&json, "window"), 4);
+    assert_eq!(at(&json, "rate_hz"), &Value::Null);
+    // Each of the 20 clients sent its window, and then one message for each echo.
+    assert!(at(&json, "messages/sent").as_u64().unwrap() > 80);
+    assert_eq!(at(&json, "server/cpu_us_per_message"), &Value::Null);
+}
+
+#[test]
+fn a_client_of_a_server_that_does_not_echo_says_so_and_fails() {
+    let server = Server::start(&[]);
+    let arguments = [&["client", server.endpoint.as_str()], SMALL].concat();
+    let output = run(&arguments);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stdout).contains("nothing came back: does the server echo"),
+        "{}",
+        text(&output.stdout)
+    );
+}
+
+#[test]
+fn serve_refuses_a_pipeline_that_does_not_exist() {
+    let missing =
+        "needs stage UnreliableSequenced, which this version does not have: it has `none`";
+    for (pipelines, part) in [("N;UX", "no stage is called X"), ("U", missing)] {
+        let output = run(&["serve", "--bind", "127.0.0.1:0", "--pipelines", pipelines]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            text(&output.stderr).contains(part),
+            "{}",
+            text(&output.stderr)
+        );
+    }
+}
+
+#[test]
+fn a_port_in_use_is_named_with_the_remedy() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = run(&["serve", "--bind", &address]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = text(&output.stderr);
+    assert!(
+        errors.contains(&address) && errors.contains("in use"),
+        "{errors}"
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn sigterm_and_sigint_disconnect_everybody_and_exit_zero() {
+    for name in ["-TERM", "-INT"] {
+        let mut server = Server::start(&["--echo"]);
+        let mut clients = [connect(&server), connect(&server)];
+        signal(server.process.id(), name);
+        for client in &mut clients {
+            assert_eq!(reason(client), DisconnectReason::ClosedByRemote);
+        }
+        let (code, rest) = server.end();
+        assert_eq!(code, Some(0), "{rest}");
+        assert!(rest.contains("stopped"), "{rest}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn serve_leaves_its_counters_in_the_file_it_was_told() {
+    let file = std::env::temp_dir().join(format!("drumfire-cli-{}.json", std::process::id()));
+    let mut server = Server::start(&["--echo", "--stats-json", file.to_str().unwrap()]);
+    let ping = run(&["ping", &server.endpoint, "--count", "3"]);
+    assert_eq!(ping.status.code(), Some(0), "{}", text(&ping.stderr));
+    assert!(
+        text(&ping.stdout).contains("3 of 3 came back"),
+        "{}",
+        text(&ping.stdout)
+    );
+    signal(server.process.id(), "-TERM");
+    assert_eq!(server.end().0, Some(0));
+    let json: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(at(&json, "echoed"), 3);
+    assert!(at(&json, "packets/in").as_u64().unwrap() >= 4);
+}
+
+#[test]
+fn ping_of_a_server_without_echo_explains_what_it_can_measure() {
+    let server = Server::start(&[]);
+    let output = run(&["ping", &server.endpoint, "--timeout", "0.5"]);
+    assert_eq!(output.status.code(), Some(0));
+    let out = text(&output.stdout);
+    assert!(
+        out.contains("connected to") && out.contains("does not echo"),
+        "{out}"
+    );
+}
+
+#[test]
+fn ping_of_nobody_fails_and_says_what_to_look_for() {
+    // Bound, and never read: nobody answers, and nobody else can take the port.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let output = run(&[
+        "ping",
+        &silent.local_addr().unwrap().to_string(),
+        "--timeout",
+        "0.3",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stdout).contains("no answer from"),
+        "{}",
+        text(&output.stdout)
+    );
+}
+
+#[test]
+fn bench_refuses_times_too_short_to_mean_anything() {
+    let output = run(&["bench", "--duration", "1"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).contains("processor time needs"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn doctor_looks_at_everything_and_gives_remedies() {
+    let output = run(&["doctor"]);
+    let out = text(&output.stdout);
+    for part in [
+        "receive buffer",
+        "send buffer",
+        "GSO",
+        "GRO",
+        "descriptors",
+        "clock",
+        "cores",
+    ] {
+        assert!(out.contains(part), "{part} is not in {out}");
+    }
+    // What is not fine has a line with its remedy.
+    let complaints = out
+        .lines()
+        .filter(|line| line.starts_with("mind") || line.starts_with("BAD"))
+        .count();
+    assert_eq!(
+        out.lines().filter(|line| line.contains('→')).count(),
+        complaints,
+        "{out}"
+    );
+    assert_eq!(output.status.code(), Some(i32::from(out.contains("BAD"))));
+}
+
+#[test]
+fn help_names_every_command_but_the_floor() {
+    let output = run(&["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    let help = text(&output.stdout);
+    for command in ["demo", "serve", "client", "bench", "ping", "doctor"] {
+        assert!(help.contains(command), "{command} is not in {help}");
+        let own = run(&[command, "--help"]);
+        assert_eq!(own.status.code(), Some(0));
+        assert!(
+            text(&own.stdout).contains("--plain"),
+            "{command} does not take --plain"
+        );
+    }
+    assert!(!help.contains("floor"), "{help}");
+    assert!(help.contains("Exit codes"), "{help}");
+}

@@ -1,0 +1,135 @@
+//! Golden replay: recordings of real Unity Transport 2.7.2 peers, played again with our driver as the
+//! one side or the other. Bytes and events must equal the recording; where they do not, there is a
+//! row in the table of [`differences`].
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "these helpers serve tests only"
+)]
+#![expect(
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these helpers serve tests only"
+)]
+
+mod differences;
+mod recording;
+mod replay;
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses its part of the support"
+)]
+#[path = "../support/mod.rs"]
+mod support;
+
+use differences::{DIFFERENCES, Difference};
+use recording::{Recording, Role};
+
+/// Replays a scenario and compares with the rows of the table.
+fn replay(scenario: &str, role: Role) {
+    let mut found = replay::differences(&Recording::load(scenario), role);
+    let rows = DIFFERENCES
+        .iter()
+        .filter(|row| row.scenario == scenario && row.role == role);
+    let mut known: Vec<String> = rows
+        .flat_map(|row| row.what.iter().map(|what| (*what).to_owned()))
+        .collect();
+    found.sort_unstable();
+    known.sort_unstable();
+    let unknown: Vec<_> = found.iter().filter(|what| !known.contains(what)).collect();
+    let gone: Vec<_> = known.iter().filter(|what| !found.contains(what)).collect();
+    assert!(
+        found == known,
+        "{scenario} as {role:?}\n  not in the table: {unknown:?}\n  in the table, but no difference any more: {gone:?}"
+    );
+}
+
+macro_rules! replays {
+    ($($scenario:ident: $($role:ident)+;)+) => {
+        $(mod $scenario {
+            use super::{Role, replay};
+            $(replays!(@ $scenario $role);)+
+        })+
+        const SCENARIOS: &[&str] = &[$(stringify!($scenario)),+];
+    };
+    (@ $scenario:ident client) => {
+        #[test]
+        fn as_the_client() {
+            replay(stringify!($scenario), Role::Client);
+        }
+    };
+    (@ $scenario:ident server) => {
+        #[test]
+        fn as_the_server() {
+            replay(stringify!($scenario), Role::Server);
+        }
+    };
+}
+
+replays! {
+    accept_dup_after_connect: client server;
+    accept_payload: client server;
+    both_payloads_max: client server;
+    connect_accept_lost: client server;
+    connect_accept_lost_data_first: client server;
+    connect_accept_lost_defaults: client server;
+    connect_accept_lost_heartbeat_first: client server;
+    connect_accept_lost_then_reaccept_data: client server;
+    connect_dup_request: client server;
+    // Nobody is the server.
+    connect_no_server: client;
+    connect_payload: client server;
+    connect_payload_empty: client server;
+    connect_plain: client server;
+    data_none: client server;
+    disconnect_then_data: client server;
+    heartbeat: client server;
+    max_none: client server;
+    server_disconnect: client server;
+    timeout: client server;
+    // These touch the reliable pipeline, which is a row of the table until it is there.
+    address_migration: client server;
+    invalid_packets: client server;
+    pmtud: client server;
+    pmtud_client_only: client server;
+    pmtud_limited: client server;
+    trunc_00: client server;
+    trunc_63: client server;
+    trunc_63aabb: client server;
+}
+
+#[test]
+fn every_recording_that_needs_no_stage_is_replayed() {
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut without = 0;
+    for entry in std::fs::read_dir(golden).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(scenario) = name
+            .strip_prefix("udp_")
+            .and_then(|name| name.strip_suffix(".json"))
+        else {
+            continue;
+        };
+        if Recording::load(scenario).needs_no_stage() {
+            without += 1;
+            assert!(SCENARIOS.contains(&scenario), "{scenario} is not replayed");
+        }
+    }
+    assert_eq!(without, 19);
+}
+
+#[test]
+fn every_row_is_of_a_scenario_that_is_replayed_and_says_why() {
+    for Difference {
+        scenario,
+        what,
+        why,
+        ..
+    } in DIFFERENCES
+    {
+        assert!(SCENARIOS.contains(scenario), "{scenario}");
+        assert!(!what.is_empty() && !why.is_empty(), "{scenario}");
+    }
+}
