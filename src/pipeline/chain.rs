@@ -11,14 +11,14 @@
 
 use std::ops::Range;
 
+use super::custom::Custom;
 use super::fragmentation::Fragmentation;
-use super::packet::{Context, MessageSink, Packet, PacketSink, StageRefusal};
+use super::packet::{Context, Lower, MessageSink, Packet, PacketSink, StageRefusal, Upper};
 use super::parameters::{Parameters, Timing};
 use super::reliable::Reliable;
 use super::sequenced::Sequenced;
 use super::shape::{PipelineShape, StageKind};
 use super::simulator::Simulator;
-use super::stage::Custom;
 use super::statistics::PipelineStatistics;
 use crate::counters::DropReason;
 use crate::id::StageId;
@@ -35,7 +35,7 @@ pub(crate) enum Phase {
 
 /// One stage of one connection.
 #[derive(Debug)]
-pub(super) enum Stage {
+enum Stage {
     Null,
     Sequenced(Sequenced),
     Reliable(Box<Reliable>),
@@ -104,7 +104,7 @@ impl PipelineState {
             sink,
             packets: &mut self.counters.packets_sent,
         };
-        send_at(&mut self.stages, &mut packet, cx, &mut counted)?;
+        self.stages.send(&mut packet, cx, &mut counted)?;
         self.counters.messages_sent += 1;
         Ok(())
     }
@@ -136,7 +136,7 @@ impl PipelineState {
             sink,
             messages: &mut self.counters.messages_received,
         };
-        receive_at(&mut self.stages, body, cx, &mut counted)
+        self.stages.receive(body, cx, &mut counted)
     }
 
     /// Does what is due: delivers what was held, acknowledges, resends, sends what was held.
@@ -184,7 +184,7 @@ impl PipelineState {
                 Stage::Reliable(reliable) => reliable.deadline(parameters),
                 Stage::Fragmentation(fragmentation) => {
                     let upper = self.stages.get(at + 1..).unwrap_or_default();
-                    if fragmentation.is_busy() && credits(upper, parameters) > 0 {
+                    if fragmentation.is_busy() && upper.credits(parameters) > 0 {
                         Timestamp::ZERO
                     } else {
                         fragmentation.deadline()
@@ -207,7 +207,7 @@ impl PipelineState {
         if self.stages.iter().any(busy) {
             return 0;
         }
-        credits(&self.stages, parameters)
+        self.stages.credits(parameters)
     }
 
     /// Bytes of the last message that have not left: the progress of a large one.
@@ -377,76 +377,77 @@ impl Stage {
     }
 }
 
-/// Hands a packet to the first of `stages`, and through it to the rest; then to the sink.
-#[inline]
-pub(super) fn send_at(
-    stages: &mut [Stage],
-    packet: &mut Packet<'_>,
-    cx: &mut Context<'_>,
-    sink: &mut dyn PacketSink,
-) -> Result<(), StageRefusal> {
-    let mut left = stages;
-    while let Some((stage, upper)) = left.split_first_mut() {
+impl Upper for [Stage] {
+    #[inline]
+    fn send(
+        &mut self,
+        packet: &mut Packet<'_>,
+        cx: &mut Context<'_>,
+        sink: &mut dyn PacketSink,
+    ) -> Result<(), StageRefusal> {
+        let mut left = self;
+        while let Some((stage, upper)) = left.split_first_mut() {
+            match stage {
+                Stage::Null => {}
+                Stage::Sequenced(sequenced) => sequenced.send(packet)?,
+                Stage::Reliable(reliable) => reliable.send(packet, cx)?,
+                Stage::Fragmentation(fragmentation) => {
+                    return fragmentation.send(packet, upper, cx, sink);
+                }
+                Stage::Simulator(simulator) => return simulator.send(packet, upper, cx, sink),
+                Stage::Custom(custom) => return custom.send(packet, upper, cx, sink),
+            }
+            left = upper;
+        }
+        if packet.is_placed() {
+            sink.in_place(packet.range());
+        } else {
+            sink.packet(packet.body());
+        }
+        Ok(())
+    }
+
+    fn credits(&self, parameters: &Parameters) -> usize {
+        let credits = self.iter().filter_map(|stage| match stage {
+            Stage::Reliable(reliable) => Some(reliable.credits(parameters)),
+            _ => None,
+        });
+        credits.min().unwrap_or(usize::MAX)
+    }
+}
+
+impl Lower for [Stage] {
+    #[inline]
+    fn receive(
+        &mut self,
+        body: &[u8],
+        cx: &mut Context<'_>,
+        sink: &mut dyn MessageSink,
+    ) -> Result<(), DropReason> {
+        let Some((stage, lower)) = self.split_last_mut() else {
+            if !sink.has_room(body.len()) {
+                return Err(DropReason::EventsFull);
+            }
+            sink.message(body);
+            return Ok(());
+        };
         match stage {
-            Stage::Null => {}
-            Stage::Sequenced(sequenced) => sequenced.send(packet)?,
-            Stage::Reliable(reliable) => reliable.send(packet, cx)?,
-            Stage::Fragmentation(fragmentation) => {
-                return fragmentation.send(packet, upper, cx, sink);
+            Stage::Null => lower.receive(body, cx, sink),
+            Stage::Sequenced(sequenced) => {
+                let (sequence, rest) = sequenced.open(body)?;
+                let outcome = lower.receive(rest, cx, sink);
+                // Where a reliable stage offers it again, it must not look like one seen before.
+                if outcome != Err(DropReason::EventsFull) {
+                    sequenced.take(sequence);
+                }
+                outcome
             }
-            Stage::Simulator(simulator) => return simulator.send(packet, upper, cx, sink),
-            Stage::Custom(custom) => return custom.send(packet, upper, cx, sink),
+            Stage::Reliable(reliable) => reliable.receive(lower, body, cx, sink),
+            Stage::Fragmentation(fragmentation) => fragmentation.receive(lower, body, cx, sink),
+            Stage::Simulator(simulator) => simulator.receive(lower, body, cx, sink),
+            Stage::Custom(custom) => custom.receive(lower, body, cx, sink),
         }
-        left = upper;
     }
-    if packet.is_placed() {
-        sink.in_place(packet.range());
-    } else {
-        sink.packet(packet.body());
-    }
-    Ok(())
-}
-
-/// Hands a body to the last of `stages`, and through it to the ones before; then to the sink.
-#[inline]
-pub(super) fn receive_at(
-    stages: &mut [Stage],
-    body: &[u8],
-    cx: &mut Context<'_>,
-    sink: &mut dyn MessageSink,
-) -> Result<(), DropReason> {
-    let Some((stage, lower)) = stages.split_last_mut() else {
-        if !sink.has_room(body.len()) {
-            return Err(DropReason::EventsFull);
-        }
-        sink.message(body);
-        return Ok(());
-    };
-    match stage {
-        Stage::Null => receive_at(lower, body, cx, sink),
-        Stage::Sequenced(sequenced) => {
-            let (sequence, rest) = sequenced.open(body)?;
-            let outcome = receive_at(lower, rest, cx, sink);
-            // Where a reliable stage offers it again, it must not look like one seen before.
-            if outcome != Err(DropReason::EventsFull) {
-                sequenced.take(sequence);
-            }
-            outcome
-        }
-        Stage::Reliable(reliable) => reliable.receive(lower, body, cx, sink),
-        Stage::Fragmentation(fragmentation) => fragmentation.receive(lower, body, cx, sink),
-        Stage::Simulator(simulator) => simulator.receive(lower, body, cx, sink),
-        Stage::Custom(custom) => custom.receive(lower, body, cx, sink),
-    }
-}
-
-/// Packets the reliable stages among `stages` take before an ack arrives.
-pub(super) fn credits(stages: &[Stage], parameters: &Parameters) -> usize {
-    let credits = stages.iter().filter_map(|stage| match stage {
-        Stage::Reliable(reliable) => Some(reliable.credits(parameters)),
-        _ => None,
-    });
-    credits.min().unwrap_or(usize::MAX)
 }
 
 /// Counts what passes.

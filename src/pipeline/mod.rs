@@ -18,7 +18,7 @@
 //! | `packet` | bytes on their way, and what a call into a chain is given |
 //! | `store` | copies of packets, in memory that follows use |
 //! | `sequenced`, `fragmentation`, `reliable`, `simulator` | the stages |
-//! | `stage` | the trait of a user's own stage |
+//! | `stage`, `custom` | the trait of a user's own stage, and such a stage in a chain |
 //!
 //! This module never sees a link, a socket or a clock. It does not know what stands in front of a
 //! packet's body, nor whether there is a record around it: `room` says how many bytes are left.
@@ -26,6 +26,7 @@
 //! Source: Unity Transport `NetworkPipeline.cs`.
 
 mod chain;
+mod custom;
 mod fragmentation;
 mod packet;
 mod parameters;

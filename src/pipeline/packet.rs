@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::parameters::Parameters;
 use super::shape::PipelineShape;
+use crate::counters::DropReason;
 use crate::time::Timestamp;
 
 /// What a call into a chain is given.
@@ -43,6 +44,32 @@ pub(crate) trait MessageSink {
     fn has_room(&self, len: usize) -> bool;
     /// Takes a message. Only called after `has_room` said yes for its length.
     fn message(&mut self, bytes: &[u8]);
+}
+
+/// The stages behind one, and the sink behind them.
+pub(super) trait Upper {
+    /// Hands a packet on.
+    fn send(
+        &mut self,
+        packet: &mut Packet<'_>,
+        cx: &mut Context<'_>,
+        sink: &mut dyn PacketSink,
+    ) -> Result<(), StageRefusal>;
+
+    /// Packets the reliable stages among them take before an ack arrives; `usize::MAX` where there
+    /// are none.
+    fn credits(&self, parameters: &Parameters) -> usize;
+}
+
+/// The stages in front of one, and the user in front of them.
+pub(super) trait Lower {
+    /// Hands a body on.
+    fn receive(
+        &mut self,
+        body: &[u8],
+        cx: &mut Context<'_>,
+        sink: &mut dyn MessageSink,
+    ) -> Result<(), DropReason>;
 }
 
 /// A message was not taken. Nothing changed.

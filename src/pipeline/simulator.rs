@@ -7,8 +7,7 @@
 
 use std::time::Duration;
 
-use super::chain::{Stage, receive_at, send_at};
-use super::packet::{Context, MessageSink, Packet, PacketSink, StageRefusal};
+use super::packet::{Context, Lower, MessageSink, Packet, PacketSink, StageRefusal, Upper};
 use super::parameters::{SimulatorMode, SimulatorParameters};
 use super::statistics::PipelineStatistics;
 use crate::counters::DropReason;
@@ -75,13 +74,13 @@ impl Simulator {
     pub(super) fn send(
         &mut self,
         packet: &mut Packet<'_>,
-        upper: &mut [Stage],
+        upper: &mut (impl Upper + ?Sized),
         cx: &mut Context<'_>,
         sink: &mut dyn PacketSink,
     ) -> Result<(), StageRefusal> {
         let simulator = &cx.parameters.simulator;
         if !acts(simulator, SimulatorMode::SentPacketsOnly) {
-            return send_at(upper, packet, cx, sink);
+            return upper.send(packet, cx, sink);
         }
         let fate = self.decide(packet.len(), simulator, Way::Sent);
         let damaged = packet.len() <= simulator.max_packet_size
@@ -107,7 +106,7 @@ impl Simulator {
         &mut self,
         fate: Fate,
         packet: &mut Packet<'_>,
-        upper: &mut [Stage],
+        upper: &mut (impl Upper + ?Sized),
         cx: &mut Context<'_>,
         sink: &mut dyn PacketSink,
     ) -> Result<(), StageRefusal> {
@@ -124,7 +123,7 @@ impl Simulator {
                 if copies > 1 {
                     self.send_copy(packet.body(), upper, cx, sink);
                 }
-                send_at(upper, packet, cx, sink)
+                upper.send(packet, cx, sink)
             }
         }
     }
@@ -132,14 +131,14 @@ impl Simulator {
     fn send_copy(
         &self,
         body: &[u8],
-        upper: &mut [Stage],
+        upper: &mut (impl Upper + ?Sized),
         cx: &mut Context<'_>,
         sink: &mut dyn PacketSink,
     ) {
         let mut buffer = cx.buffers.take(self.headroom + body.len());
         if let Some(mut copy) = Packet::made(&mut buffer, self.headroom, [body, &[]]) {
             // A refusal of a packet nobody waits for is a loss, which is what this stage is for.
-            let _ = send_at(upper, &mut copy, cx, sink);
+            let _ = upper.send(&mut copy, cx, sink);
         }
         cx.buffers.give(buffer);
     }
@@ -147,14 +146,14 @@ impl Simulator {
     /// Passes a packet that arrived on, or drops or keeps it.
     pub(super) fn receive(
         &mut self,
-        lower: &mut [Stage],
+        lower: &mut (impl Lower + ?Sized),
         body: &[u8],
         cx: &mut Context<'_>,
         sink: &mut dyn MessageSink,
     ) -> Result<(), DropReason> {
         let simulator = &cx.parameters.simulator;
         if !acts(simulator, SimulatorMode::ReceivedPacketsOnly) {
-            return receive_at(lower, body, cx, sink);
+            return lower.receive(body, cx, sink);
         }
         match self.decide(body.len(), simulator, Way::Received) {
             Fate::Drop => Ok(()),
@@ -167,9 +166,9 @@ impl Simulator {
             }
             Fate::Pass { copies } => {
                 if copies > 1 {
-                    let _ = receive_at(lower, body, cx, sink);
+                    let _ = lower.receive(body, cx, sink);
                 }
-                receive_at(lower, body, cx, sink)
+                lower.receive(body, cx, sink)
             }
         }
     }
@@ -177,7 +176,7 @@ impl Simulator {
     /// Lets go of packets to send whose time has come.
     pub(super) fn service_sent(
         &mut self,
-        upper: &mut [Stage],
+        upper: &mut (impl Upper + ?Sized),
         cx: &mut Context<'_>,
         sink: &mut dyn PacketSink,
     ) {
@@ -190,12 +189,12 @@ impl Simulator {
     /// Lets go of packets that arrived and whose time has come.
     pub(super) fn service_received(
         &mut self,
-        lower: &mut [Stage],
+        lower: &mut (impl Lower + ?Sized),
         cx: &mut Context<'_>,
         sink: &mut dyn MessageSink,
     ) {
         while let Some(bytes) = self.received.take_due(cx.now) {
-            let _ = receive_at(lower, &bytes, cx, sink);
+            let _ = lower.receive(&bytes, cx, sink);
             self.received.free.push(bytes);
         }
     }

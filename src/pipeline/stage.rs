@@ -7,16 +7,11 @@
 //! Source: Unity Transport `INetworkPipelineStage`, `NetworkPipelineStage`, `NetworkPipelineContext`.
 
 use std::fmt;
+use std::ops::Range;
 
 use thiserror::Error;
 
-use super::chain::{Stage, receive_at, send_at};
-use super::packet::{Context, MessageSink, Packet, PacketSink, StageRefusal};
-use crate::counters::DropReason;
 use crate::time::Timestamp;
-
-/// Packets one call may make a stage send or deliver: an end for a stage that always asks again.
-const MAX_RESUMES: usize = 4_096;
 
 /// A stage of a pipeline.
 ///
@@ -109,6 +104,22 @@ pub struct StageContext {
 }
 
 impl StageContext {
+    /// The time, and no wish yet.
+    pub(super) fn new(now: Timestamp, room: usize) -> Self {
+        Self {
+            now,
+            room,
+            resume: false,
+            update: None,
+            send_update: None,
+        }
+    }
+
+    /// What the stage asks for: another call at once, one in an update, one in an update that sends.
+    pub(super) fn wishes(&self) -> (bool, Option<Timestamp>, Option<Timestamp>) {
+        (self.resume, self.update, self.send_update)
+    }
+
     /// The time of the update.
     pub fn now(&self) -> Timestamp {
         self.now
@@ -195,7 +206,8 @@ impl StagePacket {
         Ok(header)
     }
 
-    fn new(mut bytes: Vec<u8>, headroom: usize, body: &[u8]) -> Self {
+    /// A packet with that much room in front, in the memory of `bytes`.
+    pub(super) fn new(mut bytes: Vec<u8>, headroom: usize, body: &[u8]) -> Self {
         bytes.clear();
         bytes.resize(headroom, 0);
         bytes.extend_from_slice(body);
@@ -205,196 +217,9 @@ impl StagePacket {
             bytes,
         }
     }
-}
 
-/// A user's stage in a chain.
-#[derive(Debug)]
-pub(super) struct Custom {
-    stage: Box<dyn PipelineStage>,
-    /// Header capacity of this stage and those behind it.
-    headroom: usize,
-    update: Timestamp,
-    send_update: Timestamp,
-    errors: u64,
-}
-
-/// A packet to go on with, and whether the stage wants to be called again.
-struct Step {
-    packet: StagePacket,
-    action: Result<StageAction, StageError>,
-    resume: bool,
-}
-
-impl Custom {
-    /// A connection's stage with `headroom` bytes of headers in front of its packets.
-    pub(super) fn new(prototype: &dyn PipelineStage, headroom: usize) -> Self {
-        Self {
-            stage: prototype.for_connection(),
-            headroom,
-            update: Timestamp::NEVER,
-            send_update: Timestamp::NEVER,
-            errors: 0,
-        }
-    }
-
-    pub(super) fn send(
-        &mut self,
-        packet: &mut Packet<'_>,
-        upper: &mut [Stage],
-        cx: &mut Context<'_>,
-        sink: &mut dyn PacketSink,
-    ) -> Result<(), StageRefusal> {
-        let step = self.step(packet.body(), cx, |stage, packet, cx| {
-            stage.send(packet, cx)
-        });
-        self.send_step(step, upper, cx, sink)
-    }
-
-    /// Goes on with a packet to send, and with those that follow it.
-    fn send_step(
-        &mut self,
-        mut step: Step,
-        upper: &mut [Stage],
-        cx: &mut Context<'_>,
-        sink: &mut dyn PacketSink,
-    ) -> Result<(), StageRefusal> {
-        let mut outcome = Ok(());
-        for _ in 0..MAX_RESUMES {
-            let StagePacket {
-                mut bytes,
-                start,
-                end,
-            } = step.packet;
-            match step.action {
-                Ok(StageAction::Keep) => {}
-                Ok(StageAction::Pass) => {
-                    if let Some(mut packet) = Packet::placed(&mut bytes, start..end) {
-                        packet.set_made();
-                        let sent = send_at(upper, &mut packet, cx, sink);
-                        outcome = outcome.and(sent);
-                    }
-                }
-                Err(StageError { reason }) => {
-                    let stage = self.stage.name().to_owned();
-                    outcome = outcome.and(Err(StageRefusal::Stage { stage, reason }));
-                }
-            }
-            cx.buffers.give(bytes);
-            if !step.resume {
-                break;
-            }
-            step = self.step(&[], cx, |stage, packet, cx| stage.resume_send(packet, cx));
-        }
-        outcome
-    }
-
-    pub(super) fn receive(
-        &mut self,
-        lower: &mut [Stage],
-        body: &[u8],
-        cx: &mut Context<'_>,
-        sink: &mut dyn MessageSink,
-    ) -> Result<(), DropReason> {
-        let step = self.step(body, cx, |stage, packet, cx| stage.receive(packet, cx));
-        self.receive_step(step, lower, cx, sink)
-    }
-
-    fn receive_step(
-        &mut self,
-        mut step: Step,
-        lower: &mut [Stage],
-        cx: &mut Context<'_>,
-        sink: &mut dyn MessageSink,
-    ) -> Result<(), DropReason> {
-        let mut outcome = Ok(());
-        for _ in 0..MAX_RESUMES {
-            match step.action {
-                Ok(StageAction::Keep) => {}
-                Ok(StageAction::Pass) => {
-                    let taken = receive_at(lower, step.packet.bytes(), cx, sink);
-                    outcome = outcome.and(taken);
-                }
-                Err(_) => outcome = outcome.and(Err(DropReason::StageRefused)),
-            }
-            cx.buffers.give(step.packet.bytes);
-            if !step.resume {
-                break;
-            }
-            step = self.step(&[], cx, |stage, packet, cx| {
-                stage.resume_receive(packet, cx)
-            });
-        }
-        outcome
-    }
-
-    pub(super) fn service_sent(
-        &mut self,
-        upper: &mut [Stage],
-        cx: &mut Context<'_>,
-        sink: &mut dyn PacketSink,
-    ) {
-        if cx.now >= self.send_update {
-            self.send_update = Timestamp::NEVER;
-            let step = self.step(&[], cx, |stage, packet, cx| stage.resume_send(packet, cx));
-            // A packet that is refused here has no caller to be told.
-            let _ = self.send_step(step, upper, cx, sink);
-        }
-    }
-
-    pub(super) fn service_received(
-        &mut self,
-        lower: &mut [Stage],
-        cx: &mut Context<'_>,
-        sink: &mut dyn MessageSink,
-    ) {
-        if cx.now >= self.update {
-            self.update = Timestamp::NEVER;
-            let step = self.step(&[], cx, |stage, packet, cx| {
-                stage.resume_receive(packet, cx)
-            });
-            let _ = self.receive_step(step, lower, cx, sink);
-        }
-    }
-
-    fn step(
-        &mut self,
-        body: &[u8],
-        cx: &mut Context<'_>,
-        call: impl FnOnce(
-            &mut dyn PipelineStage,
-            &mut StagePacket,
-            &mut StageContext,
-        ) -> Result<StageAction, StageError>,
-    ) -> Step {
-        let buffer = cx.buffers.take(0);
-        let mut packet = StagePacket::new(buffer, self.headroom, body);
-        let mut context = StageContext {
-            now: cx.now,
-            room: cx.room,
-            resume: false,
-            update: None,
-            send_update: None,
-        };
-        let action = call(&mut *self.stage, &mut packet, &mut context);
-        self.errors += u64::from(action.is_err());
-        if let Some(at) = context.update {
-            self.update = self.update.min(at);
-        }
-        if let Some(at) = context.send_update {
-            self.send_update = self.send_update.min(at);
-        }
-        Step {
-            packet,
-            action,
-            resume: context.resume,
-        }
-    }
-
-    pub(super) fn deadline(&self) -> Timestamp {
-        self.update.min(self.send_update)
-    }
-
-    pub(super) fn errors(&self) -> u64 {
-        self.errors
+    /// Its memory, and where in it the packet lies.
+    pub(super) fn into_parts(self) -> (Vec<u8>, Range<usize>) {
+        (self.bytes, self.start..self.end)
     }
 }

@@ -12,8 +12,7 @@ mod reassembly;
 
 use reassembly::{Insertion, Reassembly};
 
-use super::chain::{Stage, credits, receive_at, send_at};
-use super::packet::{Context, MessageSink, Packet, PacketSink, StageRefusal};
+use super::packet::{Context, Lower, MessageSink, Packet, PacketSink, StageRefusal, Upper};
 use super::statistics::PipelineStatistics;
 use crate::counters::DropReason;
 use crate::time::Timestamp;
@@ -81,7 +80,7 @@ impl Fragmentation {
     pub(super) fn send(
         &mut self,
         packet: &mut Packet<'_>,
-        upper: &mut [Stage],
+        upper: &mut (impl Upper + ?Sized),
         cx: &mut Context<'_>,
         sink: &mut dyn PacketSink,
     ) -> Result<(), StageRefusal> {
@@ -95,10 +94,10 @@ impl Fragmentation {
         first
             .prepend(FragmentRepr::LEN)?
             .copy_from_slice(&header(number, true, whole));
-        send_at(upper, &mut first, cx, sink)?;
+        upper.send(&mut first, cx, sink)?;
         self.next = FragmentRepr::next(number);
         let sent = self.send_rest(packet.tail(first_len), block, upper, cx, sink);
-        if first_len + sent < total && credits(upper, cx.parameters) < usize::MAX {
+        if first_len + sent < total && upper.credits(cx.parameters) < usize::MAX {
             self.backlog.bytes.clear();
             self.backlog
                 .bytes
@@ -118,7 +117,7 @@ impl Fragmentation {
         &mut self,
         rest: &[u8],
         block: usize,
-        upper: &mut [Stage],
+        upper: &mut (impl Upper + ?Sized),
         cx: &mut Context<'_>,
         sink: &mut dyn PacketSink,
     ) -> usize {
@@ -128,7 +127,7 @@ impl Fragmentation {
         let mut sent = 0;
         let mut buffer = cx.buffers.take(self.behind + block);
         for chunk in rest.chunks(block) {
-            if credits(upper, cx.parameters) == 0 {
+            if upper.credits(cx.parameters) == 0 {
                 break;
             }
             let last = sent + chunk.len() == rest.len();
@@ -138,7 +137,7 @@ impl Fragmentation {
             let Some(mut fragment) = Packet::made(&mut buffer, headroom, [&header, chunk]) else {
                 break;
             };
-            if send_at(upper, &mut fragment, cx, sink).is_err() {
+            if upper.send(&mut fragment, cx, sink).is_err() {
                 break;
             }
             self.next = FragmentRepr::next(self.next);
@@ -151,7 +150,7 @@ impl Fragmentation {
     /// Sends more of a message that waits, and gives up what grew too old.
     pub(super) fn service(
         &mut self,
-        upper: &mut [Stage],
+        upper: &mut (impl Upper + ?Sized),
         cx: &mut Context<'_>,
         sink: &mut dyn PacketSink,
     ) {
@@ -171,7 +170,7 @@ impl Fragmentation {
     /// Takes a fragment, and delivers the message it completes.
     pub(super) fn receive(
         &mut self,
-        lower: &mut [Stage],
+        lower: &mut (impl Lower + ?Sized),
         body: &[u8],
         cx: &mut Context<'_>,
         sink: &mut dyn MessageSink,
@@ -182,7 +181,7 @@ impl Fragmentation {
         };
         if header.first && header.last {
             self.reassembly.pass(header.number);
-            return receive_at(lower, payload, cx, sink);
+            return lower.receive(payload, cx, sink);
         }
         // The stages in front wrote headers into the message; they do not count.
         let most = cx.parameters.fragmentation_capacity + self.before;
@@ -190,7 +189,7 @@ impl Fragmentation {
             Insertion::Held => Ok(()),
             Insertion::Dropped(reason) => Err(reason),
             Insertion::Complete(message) => {
-                let outcome = receive_at(lower, &message, cx, sink);
+                let outcome = lower.receive(&message, cx, sink);
                 if outcome == Err(DropReason::EventsFull) {
                     // The fragment was never here; the others wait for it.
                     self.reassembly.undo(header, message, payload.len(), cx.now);

@@ -21,12 +21,12 @@ mod send;
 use receive::{Arrival, ReceiveWindow};
 use send::{AckOutcome, Loss, SendWindow};
 
-use super::chain::{Stage, receive_at, send_at};
-use super::packet::{Context, MessageSink, Packet, PacketSink, StageRefusal};
+use super::packet::{Context, Lower, MessageSink, Packet, PacketSink, StageRefusal, Upper};
 use super::parameters::{Parameters, Timing};
 use super::statistics::PipelineStatistics;
 use super::store::Store;
 use crate::counters::DropReason;
+use crate::sequence::low_16;
 use crate::time::Timestamp;
 use crate::wire::reliable::{MaskBytes, MaskClass, ReliableKind, ReliableRepr};
 
@@ -118,7 +118,7 @@ impl Reliable {
     /// Takes a packet, delivers what it puts in order, and learns what it acknowledges.
     pub(super) fn receive(
         &mut self,
-        lower: &mut [Stage],
+        lower: &mut (impl Lower + ?Sized),
         body: &[u8],
         cx: &mut Context<'_>,
         sink: &mut dyn MessageSink,
@@ -154,7 +154,7 @@ impl Reliable {
             Arrival::InOrder(number) => {
                 self.on_ack(&header, cx);
                 // What the user has no room for was never here: it is not acknowledged, and comes again.
-                if receive_at(lower, payload, cx, sink) == Err(DropReason::EventsFull) {
+                if lower.receive(payload, cx, sink) == Err(DropReason::EventsFull) {
                     return Err(DropReason::EventsFull);
                 }
                 self.receive.mark(number, cx.now);
@@ -191,14 +191,14 @@ impl Reliable {
     /// Delivers held packets up to the next gap, or until the user has no room.
     pub(super) fn deliver_held(
         &mut self,
-        lower: &mut [Stage],
+        lower: &mut (impl Lower + ?Sized),
         cx: &mut Context<'_>,
         sink: &mut dyn MessageSink,
     ) {
         while let Some(copy) = self.receive.next_held() {
             self.last_offer = cx.now;
             let payload = self.store.get(copy);
-            if receive_at(lower, payload, cx, sink) == Err(DropReason::EventsFull) {
+            if lower.receive(payload, cx, sink) == Err(DropReason::EventsFull) {
                 return;
             }
             self.receive.deliver(&mut self.store);
@@ -208,7 +208,7 @@ impl Reliable {
     /// Resends what is lost, and acknowledges what no other packet has.
     pub(super) fn service(
         &mut self,
-        upper: &mut [Stage],
+        upper: &mut (impl Upper + ?Sized),
         cx: &mut Context<'_>,
         sink: &mut dyn PacketSink,
     ) {
@@ -227,7 +227,7 @@ impl Reliable {
 
     fn acknowledge(
         &mut self,
-        upper: &mut [Stage],
+        upper: &mut (impl Upper + ?Sized),
         cx: &mut Context<'_>,
         sink: &mut dyn PacketSink,
     ) {
@@ -239,14 +239,19 @@ impl Reliable {
             && self
                 .write_header(ReliableKind::Ack, 0, &mut packet, cx)
                 .is_ok()
-            && send_at(upper, &mut packet, cx, sink).is_ok()
+            && upper.send(&mut packet, cx, sink).is_ok()
         {
             self.counters.acks_sent += 1;
         }
         cx.buffers.give(buffer);
     }
 
-    fn resend(&mut self, upper: &mut [Stage], cx: &mut Context<'_>, sink: &mut dyn PacketSink) {
+    fn resend(
+        &mut self,
+        upper: &mut (impl Upper + ?Sized),
+        cx: &mut Context<'_>,
+        sink: &mut dyn PacketSink,
+    ) {
         let timing = cx.parameters.timing;
         let timeout = self.send.resend_timeout(cx.parameters);
         let mut left = match timing {
@@ -274,7 +279,7 @@ impl Reliable {
                 .is_ok()
             {
                 // A refusal above is a loss like any other: the copy stays, and goes out again.
-                let _ = send_at(upper, &mut packet, cx, sink);
+                let _ = upper.send(&mut packet, cx, sink);
             }
         }
         cx.buffers.give(buffer);
@@ -377,10 +382,4 @@ impl Reliable {
         self.receive = ReceiveWindow::starting_at(receive, parameters);
         self
     }
-}
-
-/// The 16 bits of a number that travel; 65,535 for −1, "nothing yet".
-fn low_16(number: i64) -> u16 {
-    let [low, high, ..] = number.to_le_bytes();
-    u16::from_le_bytes([low, high])
 }

@@ -1,5 +1,6 @@
 //! Chains among themselves, against models, against attackers, and against recordings.
 
+mod acks;
 mod custom;
 mod fragmentation;
 mod golden;
