@@ -41,6 +41,8 @@ pub trait PipelineStage: fmt::Debug + Send + Sync {
     ) -> Result<StageAction, StageError>;
 
     /// A packet from the peer, from this stage's header on.
+    ///
+    /// In front of a reliable stage, one that the user had no room for comes again.
     fn receive(
         &mut self,
         packet: &mut StagePacket,

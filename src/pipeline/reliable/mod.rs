@@ -153,14 +153,15 @@ impl Reliable {
             }
             Arrival::InOrder(number) => {
                 self.on_ack(&header, cx);
+                let outcome = lower.receive(payload, cx, sink);
                 // What the user has no room for was never here: it is not acknowledged, and comes again.
-                if lower.receive(payload, cx, sink) == Err(DropReason::EventsFull) {
-                    return Err(DropReason::EventsFull);
+                if outcome == Err(DropReason::EventsFull) {
+                    return outcome;
                 }
                 self.receive.mark(number, cx.now);
                 self.receive.deliver(&mut self.store);
                 self.deliver_held(lower, cx, sink);
-                Ok(())
+                outcome
             }
         }
     }
