@@ -51,6 +51,16 @@ pub enum DropReason {
     SendRefused,
     /// The interface's queue stayed full for too long.
     SendQueueFull,
+    /// Older than what its pipeline stage takes.
+    Stale,
+    /// Received before.
+    Duplicate,
+    /// Too far ahead for the reliable window.
+    BeyondWindow,
+    /// A fragment of a message that cannot be put together.
+    Incomplete,
+    /// A stage of the pipeline refused it.
+    StageRefused,
     /// The connection ended before it could be sent.
     Closed,
     /// A failure of drumfire itself while it was processed.
@@ -59,7 +69,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All reasons, in the order of their counters.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 28] = [
         Self::Malformed,
         Self::WrongVersion,
         Self::Oversize,
@@ -81,6 +91,11 @@ impl DropReason {
         Self::Unreachable,
         Self::SendRefused,
         Self::SendQueueFull,
+        Self::Stale,
+        Self::Duplicate,
+        Self::BeyondWindow,
+        Self::Incomplete,
+        Self::StageRefused,
         Self::Closed,
         Self::InternalError,
     ];
@@ -109,6 +124,11 @@ impl DropReason {
             Self::Unreachable => "unreachable",
             Self::SendRefused => "send_refused",
             Self::SendQueueFull => "send_queue_full",
+            Self::Stale => "stale",
+            Self::Duplicate => "duplicate",
+            Self::BeyondWindow => "beyond_window",
+            Self::Incomplete => "incomplete",
+            Self::StageRefused => "stage_refused",
             Self::Closed => "closed",
             Self::InternalError => "internal_error",
         }

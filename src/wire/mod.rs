@@ -10,4 +10,7 @@
 pub(crate) mod codec;
 pub mod connection;
 pub mod foreign;
+pub mod fragment;
 pub mod mtu;
+pub mod reliable;
+pub mod sequenced;
