@@ -8,6 +8,8 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[expect(dead_code, unused_imports, reason = "the DTLS layer will use it")]
+mod crypto;
 mod endpoint;
 mod job;
 mod journal;
@@ -37,6 +39,10 @@ pub mod wire;
 
 pub use address::NetworkEndpoint;
 pub use buffer::desk::ConnectionState;
+pub use crypto::{
+    CertificateWarning, CommonNameRefusal, Fingerprint, Identity, IdentityError, PeerIdentity,
+    PemError, ServerNameError, Trust, TrustError, VerifyError, WallTime,
+};
 pub use driver::{
     Concurrent, ConnectionPort, DriverError, Events, JobHandle, NetworkDriver, NetworkEvent,
     SendGuard, Sender,
