@@ -9,6 +9,7 @@ mod job;
 mod journal;
 mod link;
 mod random;
+mod secure;
 mod sequence;
 
 pub mod address;

@@ -10,4 +10,6 @@
 pub(crate) mod codec;
 pub mod connection;
 pub mod foreign;
+pub mod handshake;
 pub mod mtu;
+pub mod record;

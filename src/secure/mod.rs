@@ -1,0 +1,2 @@
+mod dtls;
+mod replay;
