@@ -55,13 +55,29 @@ pub enum DropReason {
     SendQueueFull,
     /// The connection ended before it could be sent.
     Closed,
+    /// A record of an epoch that has no keys, or none any more.
+    WrongEpoch,
+    /// A record that was accepted before.
+    Duplicate,
+    /// A record so far behind the newest that no one knows whether it was accepted before.
+    TooOld,
+    /// A record that is not authentic.
+    Forged,
+    /// An unprotected record where only protected ones are accepted.
+    Unprotected,
+    /// A hello without cookie in more than one piece.
+    FragmentedHello,
+    /// A hello whose cookie is not ours, not its sender's, or too old.
+    BadCookie,
+    /// A record that arrived before its keys, when as many as are kept were there already.
+    TooEarly,
     /// A failure of drumfire itself while it was processed.
     InternalError,
 }
 
 impl DropReason {
     /// All reasons, in the order of their counters.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 32] = [
         Self::Malformed,
         Self::WrongVersion,
         Self::Oversize,
@@ -85,6 +101,14 @@ impl DropReason {
         Self::SendRefused,
         Self::SendQueueFull,
         Self::Closed,
+        Self::WrongEpoch,
+        Self::Duplicate,
+        Self::TooOld,
+        Self::Forged,
+        Self::Unprotected,
+        Self::FragmentedHello,
+        Self::BadCookie,
+        Self::TooEarly,
         Self::InternalError,
     ];
 
@@ -114,6 +138,14 @@ impl DropReason {
             Self::SendRefused => "send_refused",
             Self::SendQueueFull => "send_queue_full",
             Self::Closed => "closed",
+            Self::WrongEpoch => "wrong_epoch",
+            Self::Duplicate => "duplicate",
+            Self::TooOld => "too_old",
+            Self::Forged => "forged",
+            Self::Unprotected => "unprotected",
+            Self::FragmentedHello => "fragmented_hello",
+            Self::BadCookie => "bad_cookie",
+            Self::TooEarly => "too_early",
             Self::InternalError => "internal_error",
         }
     }
