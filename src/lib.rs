@@ -4,6 +4,11 @@
 //! do: receive, decrypt, process and send run as batched jobs over a rayon pool, events are
 //! double-buffered, and the game loop only schedules and completes.
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "the DTLS layer will use it")
+)]
+mod crypto;
 mod endpoint;
 mod job;
 mod journal;
@@ -26,6 +31,10 @@ pub mod wire;
 
 pub use address::NetworkEndpoint;
 pub use buffer::desk::ConnectionState;
+pub use crypto::{
+    CertificateWarning, CommonNameRefusal, Fingerprint, Identity, IdentityError, PeerIdentity,
+    PemError, ServerNameError, Trust, TrustError, VerifyError, WallTime,
+};
 pub use driver::{
     Concurrent, ConnectionPort, DriverError, Events, JobHandle, NetworkDriver, NetworkEvent,
     SendGuard, Sender,
