@@ -14,6 +14,10 @@ mod job;
 mod journal;
 mod link;
 mod random;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "links will use it")
+)]
 mod secure;
 mod sequence;
 

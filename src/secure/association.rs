@@ -19,7 +19,7 @@ use crate::crypto::{CipherSuite, TAG_LEN};
 use crate::time::Timestamp;
 use crate::wire::handshake::{FragmentHeader, MessageKind};
 use crate::wire::record::{
-    Alert, AlertDescription, ContentType, RecordHeader, RecordNumber, RECORD_HEADER_LEN,
+    Alert, AlertDescription, ContentType, RECORD_HEADER_LEN, RecordHeader, RecordNumber,
 };
 
 use super::outgoing::Outgoing;

@@ -15,7 +15,8 @@ use std::ops::Range;
 use crate::counters::DropReason;
 use crate::crypto::{NONCE_LEN, RecordKey, TAG_LEN};
 use crate::wire::record::{
-    CHANGE_CIPHER_SPEC, ContentType, MalformedRecord, ProtocolVersion, RECORD_HEADER_LEN, RecordHeader, RecordNumber,
+    CHANGE_CIPHER_SPEC, ContentType, MalformedRecord, ProtocolVersion, RECORD_HEADER_LEN,
+    RecordHeader, RecordNumber,
 };
 
 use super::replay::{Stale, Window};
@@ -80,9 +81,7 @@ impl Opener {
 
         let start = at + RECORD_HEADER_LEN;
         let end = start + usize::from(header.len);
-        let fragment = datagram
-            .get_mut(start..end)
-            .ok_or(DropReason::Malformed)?;
+        let fragment = datagram.get_mut(start..end).ok_or(DropReason::Malformed)?;
         let (nonce, sealed) = fragment
             .split_at_mut_checked(nonce_len)
             .ok_or(DropReason::Malformed)?;
@@ -301,10 +300,8 @@ pub(super) fn push_plain(
     content: &[u8],
     out: &mut Vec<u8>,
 ) {
-    let (Some(number), Ok(len)) = (
-        RecordNumber::new(0, sequence),
-        u16::try_from(content.len()),
-    ) else {
+    let (Some(number), Ok(len)) = (RecordNumber::new(0, sequence), u16::try_from(content.len()))
+    else {
         return;
     };
     let header = RecordHeader {

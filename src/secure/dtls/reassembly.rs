@@ -27,6 +27,26 @@ pub(super) const MAX_AHEAD: u16 = 4;
 /// Most separate stretches of one message: more than any sender of sane fragments leaves open.
 const MAX_STRETCHES: usize = 64;
 
+/// How a fragment came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// In epoch 0: anybody's.
+    Plain,
+    /// In epoch 1: the peer's.
+    Protected,
+}
+
+impl Origin {
+    /// How a message of this kind must come.
+    pub(super) fn of(kind: MessageKind) -> Self {
+        if kind == MessageKind::Finished {
+            Self::Protected
+        } else {
+            Self::Plain
+        }
+    }
+}
+
 /// A complete message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {
@@ -83,6 +103,7 @@ struct Shape {
 #[derive(Debug)]
 struct Assembly {
     shape: Shape,
+    origin: Origin,
     /// The bytes up to the end of the last stretch; gaps are zero.
     bytes: Vec<u8>,
     /// Stretches that are there: apart, ascending, none empty.
@@ -104,8 +125,13 @@ impl Reassembly {
         self.next
     }
 
-    /// Takes a fragment in.
-    pub(super) fn insert(&mut self, header: &FragmentHeader, fragment: &[u8]) -> Intake {
+    /// Takes a fragment in. A protected one has its place for itself: what anybody sent gives way.
+    pub(super) fn insert(
+        &mut self,
+        header: &FragmentHeader,
+        fragment: &[u8],
+        origin: Origin,
+    ) -> Intake {
         let Some(ahead) = header.sequence.checked_sub(self.next) else {
             return Intake::Past;
         };
@@ -122,7 +148,7 @@ impl Reassembly {
         let Some(slot) = self.slots.get_mut(ahead) else {
             return Intake::TooFarAhead;
         };
-        slot.insert(header, fragment, &mut self.room)
+        slot.insert(header, fragment, origin, &mut self.room)
     }
 
     /// The message awaited, once it is complete; the next one is awaited then.
@@ -173,7 +199,13 @@ impl Reassembly {
 }
 
 impl Slot {
-    fn insert(&mut self, header: &FragmentHeader, fragment: &[u8], room: &mut usize) -> Intake {
+    fn insert(
+        &mut self,
+        header: &FragmentHeader,
+        fragment: &[u8],
+        origin: Origin,
+        room: &mut usize,
+    ) -> Intake {
         let shape = Shape {
             kind: header.kind,
             len: header.len,
@@ -186,14 +218,21 @@ impl Slot {
         {
             let contested = !assembly.is_complete() && self.rival == Some(shape);
             self.rival = Some(shape);
-            if !contested {
+            let gives_way = match (assembly.origin, origin) {
+                (Origin::Plain, Origin::Plain) => contested,
+                (Origin::Plain, Origin::Protected) => true,
+                (Origin::Protected, _) => false,
+            };
+            if !gives_way {
                 return Intake::Conflict;
             }
             *room += assembly.bytes.len();
             self.assembly = None;
             self.rival = None;
         }
-        let assembly = self.assembly.get_or_insert_with(|| Assembly::new(shape));
+        let assembly = self
+            .assembly
+            .get_or_insert_with(|| Assembly::new(shape, origin));
         let intake = assembly.insert(offset, fragment, room);
         if intake == Intake::Taken {
             self.rival = None;
@@ -203,9 +242,10 @@ impl Slot {
 }
 
 impl Assembly {
-    fn new(shape: Shape) -> Self {
+    fn new(shape: Shape, origin: Origin) -> Self {
         Self {
             shape,
+            origin,
             bytes: Vec::new(),
             stretches: Vec::new(),
         }

@@ -22,7 +22,7 @@ fn insert(
     part: &[u8],
 ) -> Intake {
     let header = header(MessageKind::Certificate, sequence, len, offset, part);
-    reassembly.insert(&header, part)
+    reassembly.insert(&header, part, Origin::Plain)
 }
 
 #[test]
@@ -112,7 +112,10 @@ fn r12_poison() {
     assert_eq!(insert(&mut reassembly, 0, 4, 0, b"ab"), Intake::Taken);
     assert_eq!(insert(&mut reassembly, 0, 5, 2, b"zzz"), Intake::Conflict);
     let other = header(MessageKind::ServerHello, 0, 4, 2, b"cd");
-    assert_eq!(reassembly.insert(&other, b"cd"), Intake::Conflict);
+    assert_eq!(
+        reassembly.insert(&other, b"cd", Origin::Plain),
+        Intake::Conflict
+    );
     assert_eq!(insert(&mut reassembly, 0, 4, 1, b"xc"), Intake::Conflict);
     assert_eq!(insert(&mut reassembly, 0, 4, 2, b"cd"), Intake::Taken);
     assert_eq!(reassembly.pop().unwrap().body, b"abcd");
@@ -129,6 +132,29 @@ fn r12_a_forged_first_fragment_does_not_hold_the_place_for_good() {
     assert_eq!(insert(&mut reassembly, 0, 4, 0, b"abcd"), Intake::Taken);
     assert_eq!(reassembly.pop().unwrap().body, b"abcd");
     assert_eq!(reassembly.room, ROOM);
+}
+
+#[test]
+fn what_is_protected_takes_its_place_at_once_and_keeps_it() {
+    let mut reassembly = Reassembly::new(0, ROOM);
+    assert_eq!(insert(&mut reassembly, 0, 9, 0, b"forged"), Intake::Taken);
+    let finished = header(MessageKind::Finished, 0, 4, 0, b"fi");
+    assert_eq!(
+        reassembly.insert(&finished, b"fi", Origin::Protected),
+        Intake::Taken
+    );
+    for _ in 0..3 {
+        assert_eq!(
+            insert(&mut reassembly, 0, 9, 0, b"forged"),
+            Intake::Conflict
+        );
+    }
+    let finished = header(MessageKind::Finished, 0, 4, 2, b"ni");
+    assert_eq!(
+        reassembly.insert(&finished, b"ni", Origin::Protected),
+        Intake::Taken
+    );
+    assert_eq!(reassembly.pop().unwrap().body, b"fini");
 }
 
 #[test]
@@ -243,7 +269,7 @@ proptest! {
                 offset: piece.offset,
                 fragment_len: piece.fragment_len,
             };
-            let intake = reassembly.insert(&header, &part);
+            let intake = reassembly.insert(&header, &part, Origin::Plain);
             if piece.sequence < next {
                 prop_assert_eq!(intake, Intake::Past);
             } else if piece.len > MAX_MESSAGE_LEN {
