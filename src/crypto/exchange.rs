@@ -165,6 +165,14 @@ impl MasterSecret {
         self.suite
     }
 
+    /// A secret of a test vector.
+    #[cfg(test)]
+    pub(super) fn of_a_test(suite: CipherSuite, bytes: [u8; 48]) -> Self {
+        let mut secret = Secret::zeroed();
+        *secret.as_mut() = bytes;
+        Self { secret, suite }
+    }
+
     /// The bytes, for the key log alone.
     pub(super) fn expose(&self) -> &[u8; 48] {
         self.secret.expose()

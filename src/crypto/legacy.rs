@@ -3,9 +3,10 @@
 //! No path is built here. A version-1 certificate cannot say whether it is a CA, so it is never more
 //! than a leaf: its issuer's name must be a given CA's, and the signature must be by that CA's key.
 
+use super::authority::Authority;
 use super::certificate::{Certificate, Purpose};
+use super::chain::unknown_issuer;
 use super::provider::provider;
-use super::trust::Authority;
 use super::verify_error::VerifyError;
 use super::wall_time::WallTime;
 
@@ -26,7 +27,7 @@ pub(super) fn verify<'a>(
     let raw = leaf.raw()?;
     let named = |one: &&Authority| one.subject() == raw.issuer;
     if !authorities.iter().any(|one| named(&one)) {
-        return Err(super::trust::unknown_issuer(leaf, authorities));
+        return Err(unknown_issuer(leaf, authorities));
     }
     let usable = |one: &&Authority| one.usable(purpose, now);
     let candidates: Vec<_> = authorities.iter().filter(named).collect();

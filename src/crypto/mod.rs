@@ -16,7 +16,9 @@
 //! [`WallTime`] and [`Timestamp`](crate::time::Timestamp) are arguments.
 //! It never logs: warnings and causes are values.
 
+mod authority;
 mod certificate;
+mod chain;
 mod cookie;
 mod exchange;
 mod identity;

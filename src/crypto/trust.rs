@@ -16,14 +16,14 @@
 
 use std::sync::Arc;
 
-use rustls_pki_types::{CertificateDer, TrustAnchor};
-use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
-use x509_cert::certificate::Version;
-
+use super::authority::Authority;
 use super::certificate::{Certificate, Fingerprint, Purpose};
+use super::chain::{self, NameConstraints};
 use super::identity_error::TrustError;
 use super::name::{self, ServerName};
-use super::provider::{provider, sha256};
+#[cfg(feature = "platform-roots")]
+use super::provider::provider;
+use super::provider::sha256;
 use super::verify_error::{CommonNameRefusal, VerifyError};
 use super::wall_time::WallTime;
 use super::warning::CertificateWarning;
@@ -50,14 +50,6 @@ enum Anchors {
 enum CommonNames {
     Accepted,
     Refused,
-}
-
-/// One given CA certificate.
-#[derive(Debug)]
-pub(super) struct Authority {
-    certificate: Certificate,
-    subject: Vec<u8>,
-    anchor: TrustAnchor<'static>,
 }
 
 /// A peer whose certificate was accepted. Its private key is proved by the handshake's signature.
@@ -178,7 +170,7 @@ impl Trust {
         let mut warnings = Vec::new();
         let mut out_of_date = None;
         for authority in authorities.iter() {
-            let certificate = &authority.certificate;
+            let certificate = authority.certificate();
             if !certificate.in_date(now) {
                 out_of_date = Some(certificate);
                 warnings.push(CertificateWarning::AuthorityOutOfDate {
@@ -192,7 +184,11 @@ impl Trust {
             }
         }
         match out_of_date {
-            Some(certificate) if authorities.iter().all(|one| !one.certificate.in_date(now)) => {
+            Some(certificate)
+                if authorities
+                    .iter()
+                    .all(|one| !one.certificate().in_date(now)) =>
+            {
                 Err(TrustError::OutOfDate {
                     subject: certificate.subject(),
                     not_before: certificate.not_before(),
@@ -214,7 +210,8 @@ impl Trust {
         let server = Purpose::ServerAuthentication;
         let client = Purpose::ClientAuthentication;
         let shared = authorities.iter().find(|authority| {
-            let both = authority.certificate.serves(server) && authority.certificate.serves(client);
+            let both =
+                authority.certificate().serves(server) && authority.certificate().serves(client);
             let chain = identity.certificates();
             authority.is_issuer()
                 && both
@@ -223,17 +220,14 @@ impl Trust {
                     .any(|one| legacy::signed_by(one, authority) == Ok(true))
         })?;
         Some(CertificateWarning::SharedAuthority {
-            issuer: shared.certificate.subject(),
+            issuer: shared.certificate().subject(),
         })
     }
 
     /// The names of the given CAs, in DER: what a server asks client certificates of.
     pub(crate) fn authority_names(&self) -> Vec<&[u8]> {
         match &self.anchors {
-            Anchors::Given(authorities) => authorities
-                .iter()
-                .map(|one| one.subject.as_slice())
-                .collect(),
+            Anchors::Given(authorities) => authorities.iter().map(|one| one.subject()).collect(),
             _ => Vec::new(),
         }
     }
@@ -272,12 +266,12 @@ impl Trust {
 
     fn verify(
         &self,
-        chain: &[&[u8]],
+        shown: &[&[u8]],
         purpose: Purpose,
         expected: Option<&ServerName>,
         now: WallTime,
     ) -> Result<PeerIdentity, VerifyError> {
-        let (leaf, rest) = chain.split_first().ok_or(VerifyError::NoCertificate)?;
+        let (leaf, rest) = shown.split_first().ok_or(VerifyError::NoCertificate)?;
         let leaf = Certificate::parse(leaf)?;
         if !matches!(self.anchors, Anchors::Anyone) {
             check_leaf(&leaf, purpose, now)?;
@@ -286,11 +280,11 @@ impl Trust {
             Anchors::Given(authorities) => {
                 let pinned = authorities
                     .iter()
-                    .any(|one| one.certificate.der() == leaf.der());
+                    .any(|one| one.certificate().der() == leaf.der());
                 let constraints = if pinned {
                     NameConstraints::None
                 } else {
-                    verify_chain(&leaf, rest, authorities, purpose, now)?
+                    chain::verify(&leaf, rest, authorities, purpose, now)?
                 };
                 self.check_name(&leaf, expected, constraints)?;
             }
@@ -341,13 +335,6 @@ impl Trust {
             None => name::usable_common_name(leaf).map(|_| ()),
         }
     }
-}
-
-/// Whether a CA of the chain limits the names below it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum NameConstraints {
-    None,
-    Some,
 }
 
 fn identity(leaf: &Certificate) -> PeerIdentity {
@@ -404,243 +391,6 @@ fn check_leaf(leaf: &Certificate, purpose: Purpose, now: WallTime) -> Result<(),
     Ok(())
 }
 
-/// The chain from the leaf to a given CA.
-fn verify_chain(
-    leaf: &Certificate,
-    rest: &[&[u8]],
-    authorities: &[Authority],
-    purpose: Purpose,
-    now: WallTime,
-) -> Result<NameConstraints, VerifyError> {
-    match leaf.version() {
-        Version::V1 => {
-            let authority = legacy::verify(leaf, authorities, purpose, now)?;
-            Ok(if authority.certificate.has_name_constraints() {
-                NameConstraints::Some
-            } else {
-                NameConstraints::None
-            })
-        }
-        Version::V2 => Err(VerifyError::Chain {
-            subject: leaf.subject(),
-            cause: "it is of X.509 version 2".to_owned(),
-        }),
-        Version::V3 if leaf.is_authority() => Err(VerifyError::PeerIsAuthority {
-            subject: leaf.subject(),
-        }),
-        Version::V3 => verify_path(leaf, rest, authorities, purpose, now),
-    }
-}
-
-/// The chain of a version-3 leaf, by webpki.
-fn verify_path(
-    leaf: &Certificate,
-    rest: &[&[u8]],
-    authorities: &[Authority],
-    purpose: Purpose,
-    now: WallTime,
-) -> Result<NameConstraints, VerifyError> {
-    let end_entity = EndEntityCert::try_from(leaf.der());
-    let end_entity = end_entity.map_err(|error| explain(error, leaf, authorities, purpose, now))?;
-    let anchors: Vec<_> = authorities
-        .iter()
-        .filter(|one| one.usable(purpose, now))
-        .map(|one| one.anchor.clone())
-        .collect();
-    let intermediates: Vec<_> = rest.iter().map(|der| CertificateDer::from(*der)).collect();
-    let usage = match purpose {
-        Purpose::ServerAuthentication => KeyUsage::server_auth(),
-        Purpose::ClientAuthentication => KeyUsage::client_auth(),
-    };
-    let path = end_entity
-        .verify_for_usage(
-            provider().signature_verification_algorithms.all,
-            &anchors,
-            &intermediates,
-            now.to_unix_time(),
-            usage,
-            None,
-            Some(&may_all_sign),
-        )
-        .map_err(|error| explain(error, leaf, authorities, purpose, now))?;
-    let constrained = path.anchor().name_constraints.is_some()
-        || path
-            .intermediate_certificates()
-            .any(|one| Certificate::parse(&one.der()).is_ok_and(|one| one.has_name_constraints()));
-    Ok(if constrained {
-        NameConstraints::Some
-    } else {
-        NameConstraints::None
-    })
-}
-
-/// RFC 5280 §6.1.4 (n): a key usage of an intermediate must allow signing. webpki leaves that out.
-fn may_all_sign(path: &VerifiedPath<'_>) -> Result<(), webpki::Error> {
-    for one in path.intermediate_certificates() {
-        let read = Certificate::parse(&one.der()).map_err(|_| webpki::Error::BadDer)?;
-        if !read.may_sign_certificates() {
-            return Err(webpki::Error::EndEntityUsedAsCa);
-        }
-    }
-    Ok(())
-}
-
-/// webpki's refusal, with what it cannot know: which given CA was nearly the right one.
-fn explain(
-    error: webpki::Error,
-    leaf: &Certificate,
-    authorities: &[Authority],
-    purpose: Purpose,
-    now: WallTime,
-) -> VerifyError {
-    use webpki::Error;
-    let subject = leaf.subject();
-    match error {
-        Error::UnknownIssuer => {
-            let issuer = leaf
-                .raw()
-                .map(|raw| raw.issuer.to_vec())
-                .unwrap_or_default();
-            authorities
-                .iter()
-                .find(|one| one.subject == issuer && !one.usable(purpose, now))
-                .map_or_else(
-                    || unknown_issuer(leaf, authorities),
-                    |one| one.refusal(purpose, now),
-                )
-        }
-        Error::InvalidSignatureForPublicKey => VerifyError::WrongSignature {
-            subject,
-            issuer: leaf.issuer(),
-        },
-        Error::UnsupportedCriticalExtension => VerifyError::Chain {
-            subject,
-            cause: "it has a critical extension that is not known".to_owned(),
-        },
-        Error::NameConstraintViolation => VerifyError::Chain {
-            subject,
-            cause: "a name is outside the name constraints of its CA".to_owned(),
-        },
-        Error::PathLenConstraintViolated => VerifyError::Chain {
-            subject,
-            cause: "there are more CA certificates in it than a CA of it allows".to_owned(),
-        },
-        Error::EndEntityUsedAsCa => VerifyError::Chain {
-            subject,
-            cause: "a certificate in it signed another and is no CA".to_owned(),
-        },
-        Error::CertExpired { .. } => VerifyError::Chain {
-            subject,
-            cause: format!("a CA certificate in it has expired, and it is {now}"),
-        },
-        Error::CertNotValidYet { .. } => VerifyError::Chain {
-            subject,
-            cause: format!("a CA certificate in it is not yet valid, and it is {now}"),
-        },
-        Error::UnsupportedSignatureAlgorithmContext(_)
-        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-            VerifyError::WeakAlgorithm {
-                subject,
-                algorithm: "a weak or unknown signature in its chain".to_owned(),
-            }
-        }
-        other => VerifyError::Chain {
-            subject,
-            cause: other.to_string(),
-        },
-    }
-}
-
-/// None of the given CAs has the name of the leaf's issuer.
-pub(super) fn unknown_issuer(leaf: &Certificate, authorities: &[Authority]) -> VerifyError {
-    const SHOWN: usize = 3;
-    let mut given: Vec<_> = authorities
-        .iter()
-        .take(SHOWN)
-        .map(|one| format!("`{}`", one.certificate.subject()))
-        .collect();
-    if authorities.len() > SHOWN {
-        given.push(format!("{} more", authorities.len() - SHOWN));
-    }
-    VerifyError::UnknownIssuer {
-        subject: leaf.subject(),
-        issuer: leaf.issuer(),
-        given: given.join(", "),
-    }
-}
-
 fn certificates(text: &[u8]) -> Result<Vec<Vec<u8>>, TrustError> {
     pem::certificates(text).map_err(TrustError::Pem)
-}
-
-impl Authority {
-    fn new(der: &[u8], number: usize) -> Result<Self, TrustError> {
-        let malformed = |cause: String| TrustError::Malformed { number, cause };
-        let certificate = Certificate::parse(der).map_err(|error| malformed(error.to_string()))?;
-        if certificate.public_key().authentication().is_none() {
-            return Err(TrustError::WeakKey {
-                subject: certificate.subject(),
-                key: certificate.public_key().to_string(),
-            });
-        }
-        let anchor = webpki::anchor_from_trusted_cert(certificate.der())
-            .map_err(|error| malformed(error.to_string()))?
-            .to_owned();
-        let subject = certificate
-            .raw()
-            .map_err(|error| malformed(error.to_string()))?
-            .subject
-            .to_vec();
-        Ok(Self {
-            certificate,
-            subject,
-            anchor,
-        })
-    }
-
-    pub(super) fn certificate(&self) -> &Certificate {
-        &self.certificate
-    }
-
-    /// Its name, in DER.
-    pub(super) fn subject(&self) -> &[u8] {
-        &self.subject
-    }
-
-    /// Whether it may sign others: it says so; or it is of version 1, which cannot, and signed
-    /// itself, which only a root does.
-    fn is_issuer(&self) -> bool {
-        match self.certificate.version() {
-            Version::V1 => self.certificate.is_self_issued(),
-            Version::V2 => false,
-            Version::V3 => {
-                self.certificate.is_authority() && self.certificate.may_sign_certificates()
-            }
-        }
-    }
-
-    /// Whether what it signed is accepted for `purpose`.
-    pub(super) fn usable(&self, purpose: Purpose, now: WallTime) -> bool {
-        self.is_issuer() && self.certificate.in_date(now) && self.certificate.serves(purpose)
-    }
-
-    /// Why it is not [`usable`](Self::usable).
-    pub(super) fn refusal(&self, purpose: Purpose, now: WallTime) -> VerifyError {
-        let issuer = self.certificate.subject();
-        if !self.is_issuer() {
-            VerifyError::IssuerIsNoAuthority { issuer }
-        } else if !self.certificate.in_date(now) {
-            VerifyError::AuthorityOutOfDate {
-                issuer,
-                not_before: self.certificate.not_before(),
-                not_after: self.certificate.not_after(),
-                now,
-            }
-        } else {
-            VerifyError::WrongUsage {
-                subject: issuer,
-                needed: purpose.extension_value(),
-            }
-        }
-    }
 }
