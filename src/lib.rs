@@ -46,5 +46,6 @@ pub use driver::{
 pub use error::DisconnectReason;
 pub use id::{NetworkConnection, NetworkPipeline, StageId};
 pub use job::ThreadPool;
+pub use secure::dtls::{HandshakeError, HandshakeFault};
 pub use settings::NetworkSettings;
 pub use stream::{DataStreamReader, DataStreamWriter};

@@ -35,7 +35,7 @@ pub(super) struct Unmarked {
 
 /// The key and the window of what the peer sends in one epoch.
 #[derive(Debug)]
-pub(super) struct Opener {
+pub(crate) struct Opener {
     key: RecordKey,
     epoch: u16,
     window: Window,
@@ -133,7 +133,7 @@ impl Opener {
 
 /// The key and the next number of what we send in one epoch.
 #[derive(Debug)]
-pub(super) struct Sealer {
+pub(crate) struct Sealer {
     key: RecordKey,
     epoch: u16,
     next: u64,
@@ -359,6 +359,3 @@ fn reason_of(stale: Stale) -> DropReason {
 const fn narrow(expansion: usize) -> u16 {
     expansion as u16
 }
-
-#[cfg(test)]
-mod tests;

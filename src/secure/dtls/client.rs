@@ -136,7 +136,10 @@ impl ClientHandshake {
             config: config.clone(),
             wall,
             random,
-            state: State::AwaitHello { questions: 0 },
+            state: State::AwaitHello {
+                questions: 0,
+                answered: None,
+            },
         };
         role.say_hello(&mut talk, &[]);
         talk.send(now, None, out);
@@ -241,8 +244,8 @@ impl Client {
     ///
     /// It is off the record: which hello counts is known when the server answers it.
     fn say_hello(&self, talk: &mut Conversation, cookie: &[u8]) {
-        let suites = U16List::encode(self.config.suites.map(CipherSuite::id));
-        let groups = U16List::encode(Group::ALL.map(Group::id));
+        let suites = U16List::encode(self.config.suites.iter().map(|suite| suite.id()));
+        let groups = U16List::encode(self.config.groups.iter().map(|group| group.id()));
         let schemes = U16List::encode(SignatureScheme::ALL.map(SignatureScheme::id));
         talk.say_off_the_record(MessageKind::ClientHello, |out| {
             ClientHello {
@@ -273,18 +276,26 @@ impl Client {
         message: &Message,
         out: &mut Outgoing,
     ) -> Result<(), HandshakeError> {
-        let State::AwaitHello { questions } = &mut self.state else {
+        let State::AwaitHello {
+            questions,
+            answered,
+        } = &mut self.state
+        else {
             return Ok(());
         };
         let question = HelloVerifyRequest::parse(&message.body)
             .map_err(HandshakeError::malformed(MessageKind::HelloVerifyRequest))?;
-        if *questions >= MOST_QUESTIONS {
+        // A second question right behind the first is somebody else's: the server has our cookie, or
+        // asks again when we repeat our hello.
+        let hasty = answered.is_some_and(|at| now.since(at) < talk.common.timing.first_pause);
+        if hasty || *questions >= MOST_QUESTIONS {
             return Err(HandshakeError::illegal(
                 MessageKind::HelloVerifyRequest,
                 "the same question once more",
             ));
         }
         *questions += 1;
+        *answered = Some(now);
         // Asking is no reason to say it twice: the server has forgotten us.
         talk.flight.restart(None);
         self.say_hello(talk, question.cookie);
@@ -384,6 +395,7 @@ impl Client {
         let exchange =
             ServerKeyExchange::parse(&message.body).map_err(HandshakeError::malformed(MESSAGE))?;
         let group = Group::from_id(exchange.parameters.group)
+            .filter(|group| self.config.groups.contains(group))
             .ok_or_else(illegal("a group that was not offered"))?;
         if exchange.parameters.public_key.len() != group.share_len() {
             return Err(illegal("a public key of another group")());

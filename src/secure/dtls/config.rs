@@ -7,7 +7,7 @@ use std::time::Duration;
 
 #[cfg(feature = "key-log")]
 use crate::crypto::KeyLog;
-use crate::crypto::{CipherSuite, Identity, MasterSecret, ServerName, Trust, aes_is_fast};
+use crate::crypto::{CipherSuite, Group, Identity, MasterSecret, ServerName, Trust, aes_is_fast};
 use crate::wire::handshake::RANDOM_LEN;
 
 /// Pauses and deadlines of a handshake.
@@ -67,7 +67,10 @@ impl Common {
     /// Writes the master secret of a handshake where it is wanted, which is nowhere as a rule (R39).
     #[cfg_attr(
         not(feature = "key-log"),
-        expect(clippy::unused_self, reason = "secrets are written with the feature alone")
+        expect(
+            clippy::unused_self,
+            reason = "secrets are written with the feature alone"
+        )
     )]
     pub(super) fn log_secret(&self, client_random: &[u8; RANDOM_LEN], master: &MasterSecret) {
         #[cfg(feature = "key-log")]
@@ -135,16 +138,40 @@ pub(crate) struct ClientConfig {
     /// Shown if the server asks.
     pub(crate) identity: Option<Identity>,
     /// Offered in this order.
-    pub(crate) suites: [CipherSuite; 4],
+    pub(crate) suites: Vec<CipherSuite>,
+    /// Offered in this order.
+    pub(crate) groups: Vec<Group>,
     pub(crate) common: Common,
 }
 
-/// The order in which a client offers suites, unless it is told otherwise: AES first where the
-/// processor computes it.
-pub(crate) fn preferred_suites() -> [CipherSuite; 4] {
-    if aes_is_fast() {
-        CipherSuite::AES_FIRST
-    } else {
-        CipherSuite::CHACHA_FIRST
+impl ClientConfig {
+    /// A client that shows nothing of itself, and offers all there is: AES first where the processor
+    /// computes it.
+    pub(crate) fn new(trust: Trust, server_name: ServerName) -> Self {
+        let suites = if aes_is_fast() {
+            CipherSuite::AES_FIRST
+        } else {
+            CipherSuite::CHACHA_FIRST
+        };
+        Self {
+            trust,
+            server_name,
+            identity: None,
+            suites: suites.to_vec(),
+            groups: Group::ALL.to_vec(),
+            common: Common::default(),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// A server that asks its clients for nothing.
+    pub(crate) fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            clients: ClientAuthentication::None,
+            suites: SuiteChoice::default(),
+            common: Common::default(),
+        }
     }
 }

@@ -30,7 +30,7 @@ struct Doubt {
 
 /// Both sides' state of a handshake that does not depend on the role.
 #[derive(Debug)]
-pub(super) struct Conversation {
+pub(crate) struct Conversation {
     pub(super) common: Common,
     pub(super) inbound: Reassembly,
     pub(super) transcript: Transcript,

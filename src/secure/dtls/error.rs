@@ -116,7 +116,7 @@ pub enum HandshakeError {
 /// Whose fault it is that a handshake failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum HandshakeFault {
     /// The peer's, or whoever speaks in its place.
     Peer,
     /// Ours: a setting, this machine, or its load.
@@ -129,7 +129,7 @@ pub enum Fault {
 
 impl HandshakeError {
     /// Whose fault it is.
-    pub fn fault(&self) -> Fault {
+    pub fn fault(&self) -> HandshakeFault {
         match self {
             Self::Version { .. }
             | Self::NoExtendedMasterSecret
@@ -139,14 +139,16 @@ impl HandshakeError {
             | Self::IllegalParameter { .. }
             | Self::UnsolicitedExtension { .. }
             | Self::ClientCertificateMissing
-            | Self::WrongFinished => Fault::Peer,
+            | Self::WrongFinished => HandshakeFault::Peer,
             Self::NoCommonSuite { .. }
             | Self::NoCommonGroup
             | Self::NoCommonSignature
             | Self::Certificate(_)
-            | Self::PeerAlert { .. } => Fault::Either,
-            Self::TimedOut { .. } => Fault::Network,
-            Self::SignatureTooLate { .. } | Self::RandomFailed | Self::SigningFailed => Fault::Ours,
+            | Self::PeerAlert { .. } => HandshakeFault::Either,
+            Self::TimedOut { .. } => HandshakeFault::Network,
+            Self::SignatureTooLate { .. } | Self::RandomFailed | Self::SigningFailed => {
+                HandshakeFault::Ours
+            }
         }
     }
 
@@ -263,6 +265,6 @@ mod tests {
              speak DTLS?"
         );
         assert_eq!(silent.alert(), None);
-        assert_eq!(silent.fault(), Fault::Network);
+        assert_eq!(silent.fault(), HandshakeFault::Network);
     }
 }

@@ -61,7 +61,7 @@ pub(crate) struct Turn {
 
 /// Why a message does not lead on.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// Anybody can have sent it.
     Doubtful(HandshakeError),
     /// It is the peer's, or it is ours.
@@ -83,7 +83,7 @@ impl From<CryptoError> for Trouble {
 
 /// What a message led to.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// More to come.
     Onward,
     /// The last message was right.
@@ -92,13 +92,13 @@ pub(super) enum Outcome {
 
 /// A role's share of [`Established`].
 #[derive(Debug)]
-pub(super) struct Complete {
+pub(crate) struct Complete {
     pub(super) association: Association,
     pub(super) peer: Option<PeerIdentity>,
 }
 
 /// Client or server: the state machine.
-pub(super) trait Role: fmt::Debug {
+pub(crate) trait Role: fmt::Debug {
     /// Takes a message: legal or not, whole, and the next in order.
     ///
     /// An error leaves the state as it was, and the message unnoted.

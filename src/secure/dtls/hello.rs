@@ -191,6 +191,3 @@ impl<'a> First<'a> {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -29,9 +29,8 @@ mod tests;
 pub(crate) use self::client::ClientHandshake;
 pub(crate) use self::config::{
     ClientAuthentication, ClientConfig, ClientTrust, Common, ServerConfig, SuiteChoice, Timing,
-    preferred_suites,
 };
-pub use self::error::{Fault, HandshakeError};
+pub use self::error::{HandshakeError, HandshakeFault};
 pub(crate) use self::handshake::{Established, Progress, Turn};
 pub(crate) use self::hello::{HelloPeek, HelloVerdict, VerifiedHello, handle_hello, peek_hello};
 pub(crate) use self::server::ServerHandshake;

@@ -49,7 +49,7 @@ impl Origin {
 
 /// A complete message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
+pub(crate) struct Message {
     pub(super) kind: MessageKind,
     pub(super) sequence: u16,
     pub(super) body: Vec<u8>,
