@@ -64,9 +64,10 @@ pub(crate) struct Client {
 
 #[derive(Debug)]
 enum State {
-    /// The server's hello, or its question.
+    /// The server's hello, or its question. When the latest was answered, and how many.
     AwaitHello {
         questions: u8,
+        answered: Option<Timestamp>,
     },
     /// The server's certificate.
     AwaitCertificate(Chosen),
