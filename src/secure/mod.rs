@@ -18,6 +18,10 @@ mod outgoing;
 mod record_layer;
 mod replay;
 
-pub(crate) use self::association::{Association, Opened, Step, Unsettled};
+pub(crate) use self::association::{Association, Opened};
+#[expect(unused_imports, reason = "links will use them")]
+pub(crate) use self::association::{Step, Unsettled};
 pub(crate) use self::outgoing::Outgoing;
-pub(crate) use self::record_layer::{KeyHealth, KeySpent, SealRefused};
+#[expect(unused_imports, reason = "links will use it")]
+pub(crate) use self::record_layer::KeySpent;
+pub(crate) use self::record_layer::{KeyHealth, SealRefused};

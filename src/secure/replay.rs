@@ -95,7 +95,6 @@ impl Window {
 }
 
 /// Word and bit of a number.
-#[expect(clippy::cast_possible_truncation, reason = "the remainder is below 16")]
 const fn place(sequence: u64) -> (usize, u64) {
     let word = (sequence / WORD_BITS) % WORDS as u64;
     (word as usize, 1 << (sequence % WORD_BITS))

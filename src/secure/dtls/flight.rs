@@ -216,6 +216,13 @@ impl Flight {
         self.transmit(mtu, numbers, out);
     }
 
+    /// Something new came from the peer: the path works, and what is missing was only lost.
+    pub(super) fn note_life(&mut self) {
+        if let Pace::Sent { pause, .. } = &mut self.pace {
+            *pause = self.timing.first_pause;
+        }
+    }
+
     fn transmit(&self, mtu: usize, numbers: &mut Numbers<'_>, out: &mut Outgoing) {
         let mtu = mtu.max(SMALLEST_DATAGRAM);
         let mut datagram = Vec::with_capacity(mtu);

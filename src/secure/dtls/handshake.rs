@@ -373,7 +373,11 @@ impl<R: Role> Handshake<R> {
                 continue;
             }
             match self.talk.inbound.insert(&header, fragment, origin) {
-                Intake::Taken | Intake::Known => received = Ok(()),
+                Intake::Taken => {
+                    received = Ok(());
+                    self.talk.flight.note_life();
+                }
+                Intake::Known => received = Ok(()),
                 Intake::Past => {
                     received = Ok(());
                     self.handle_repetition(now, &header, out);
@@ -395,6 +399,7 @@ impl<R: Role> Handshake<R> {
         // The end of a message stands for all of it.
         let complete = header.offset + header.fragment_len == header.len;
         if complete && self.talk.flight.is_triggered_by(header.sequence) {
+            self.talk.flight.note_life();
             self.talk.repeat_on_demand(now, self.role.sealer(), out);
         }
     }

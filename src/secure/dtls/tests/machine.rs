@@ -8,7 +8,6 @@ use super::*;
 use crate::crypto::{
     CipherSuite, Group, KeyExchange, MasterSecret, Side, SignatureScheme, Transcript,
 };
-use crate::secure::dtls::hello::VerifiedHello;
 use crate::secure::record_layer::{Sealer, push_plain};
 use crate::wire::handshake::{
     Certificate, CertificateVerify, ClientHello, ClientKeyExchange, Extensions, FragmentHeader,
@@ -37,9 +36,8 @@ enum Word {
 }
 
 use Word::{
-    Certificate as C, ChangeCipherSpec as S, EmptyCertificate as E, FatalAlert, Finished as F,
-    Hello, HelloDone, HelloRequest, KeyExchange as K, PlainData, PlainFinished, ProtectedData,
-    Verify as V, Warning,
+    Certificate as C, ChangeCipherSpec as S, EmptyCertificate as E, Finished as F,
+    KeyExchange as K, Verify as V,
 };
 
 const ALPHABET: [Word; 14] = [
@@ -49,14 +47,14 @@ const ALPHABET: [Word; 14] = [
     V,
     S,
     F,
-    PlainFinished,
-    Hello,
-    HelloDone,
-    PlainData,
-    ProtectedData,
-    HelloRequest,
-    Warning,
-    FatalAlert,
+    Word::PlainFinished,
+    Word::Hello,
+    Word::HelloDone,
+    Word::PlainData,
+    Word::ProtectedData,
+    Word::HelloRequest,
+    Word::Warning,
+    Word::FatalAlert,
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +79,11 @@ fn may_establish(mode: Mode, words: &[Word]) -> bool {
         for word in words {
             match word {
                 // Not messages: they change nothing.
-                PlainData | ProtectedData | HelloRequest | Warning | FatalAlert => {}
+                Word::PlainData
+                | Word::ProtectedData
+                | Word::HelloRequest
+                | Word::Warning
+                | Word::FatalAlert => {}
                 // Legal once, between the last message and the Finished.
                 S => changed |= said == last,
                 // Under the new keys; it may overtake the ChangeCipherSpec, and waits for it.
@@ -149,12 +151,12 @@ fn begin(mode: Mode) -> (ServerHandshake, Script) {
         ServerHandshake::start(&Arc::new(config), &verified, now, wall(), &mut out);
     assert!(matches!(turn.progress, Progress::NeedsSignature));
     assert!(matches!(server.sign(now, &mut out), Progress::Pending));
-    let mut messages = crate::secure::dtls::reassembly::Reassembly::new(1, 20_000);
+    let mut messages = reassembly::Reassembly::new(1, 20_000);
     for datagram in out.datagrams() {
         let mut rest = datagram;
         while let Ok((_, content, next)) = RecordHeader::parse(rest) {
             let (header, fragment, _) = FragmentHeader::parse(content).unwrap();
-            let origin = crate::secure::dtls::reassembly::Origin::Plain;
+            let origin = reassembly::Origin::Plain;
             messages.insert(&header, fragment, origin);
             rest = next;
         }
@@ -166,7 +168,7 @@ fn begin(mode: Mode) -> (ServerHandshake, Script) {
 }
 
 impl Script {
-    fn hear(&mut self, message: &crate::secure::dtls::reassembly::Message) {
+    fn hear(&mut self, message: &reassembly::Message) {
         let len = u32::try_from(message.body.len()).unwrap();
         let header = FragmentHeader::whole(message.kind, message.sequence, len);
         self.transcript.add(&header.emit());
@@ -295,11 +297,12 @@ impl Script {
             }
             Word::Hello => self.say_hello(),
             Word::HelloDone => self.say_message(MessageKind::ServerHelloDone, &[]),
-            Word::PlainData => self.plain(ContentType::ApplicationData, b"text"),
             Word::ProtectedData if self.keys.is_some() => {
                 self.seal(ContentType::ApplicationData, b"text")
             }
-            Word::ProtectedData => self.plain(ContentType::ApplicationData, b"text"),
+            Word::PlainData | Word::ProtectedData => {
+                self.plain(ContentType::ApplicationData, b"text")
+            }
             Word::HelloRequest => self.say_message(MessageKind::HelloRequest, &[]),
             Word::Warning => self.plain(ContentType::Alert, &[1, 90]),
             Word::FatalAlert => self.plain(ContentType::Alert, &[2, 40]),
@@ -327,7 +330,8 @@ fn establishes(mode: Mode, words: &[Word]) -> bool {
         {
             Progress::Pending => {}
             Progress::Established(established) => {
-                assert_eq!(established.peer.is_some(), words.contains(&V), "{words:?}");
+                let first = words.iter().find(|word| matches!(word, C | E | K));
+                assert_eq!(established.peer.is_some(), first == Some(&C), "{words:?}");
                 return true;
             }
             Progress::Failed(_) => return false,

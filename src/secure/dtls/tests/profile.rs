@@ -1,7 +1,7 @@
 //! Every cell of the profile completes: suites, groups, certificates, client authentication.
 
 use super::*;
-use crate::crypto::{CipherSuite, Group};
+use crate::crypto::{CipherSuite, Group, PeerIdentity};
 
 fn suites_of(key: Key) -> [CipherSuite; 2] {
     match key {
@@ -45,7 +45,7 @@ fn every_suite_group_certificate_and_client_authentication_completes() {
                     world.assert_talks();
                     let up = world.server.up.as_ref().unwrap();
                     assert_eq!(up.association.suite(), suite);
-                    let seen = up.peer.as_ref().map(|peer| peer.fingerprint());
+                    let seen = up.peer.as_ref().map(PeerIdentity::fingerprint);
                     assert_eq!(seen, shown.map(|identity| identity.fingerprint()));
                     let server = world.client.up.as_ref().unwrap().peer.as_ref();
                     assert!(server.is_some_and(|peer| !peer.names().is_empty()));
