@@ -4,10 +4,7 @@
 //! do: receive, decrypt, process and send run as batched jobs over a rayon pool, events are
 //! double-buffered, and the game loop only schedules and completes.
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the DTLS layer will use it")
-)]
+#[expect(dead_code, unused_imports, reason = "the DTLS layer will use it")]
 mod crypto;
 mod endpoint;
 mod job;

@@ -1,4 +1,4 @@
-//! The cookie of a HelloVerifyRequest: proof that a client receives at its address, without state.
+//! The cookie of a `HelloVerifyRequest`: proof that a client receives at its address, without state.
 //!
 //! HMAC-SHA-256 over everything the second hello must repeat. Two keys live at a time; a cookie made
 //! by one counts while either does, so for 30 to 60 s (R8). Nothing is stored per client.

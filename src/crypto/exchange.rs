@@ -57,7 +57,7 @@ impl KeyExchange {
     }
 
     /// The extended master secret (RFC 7627 §4): `session_hash` covers the messages up to and
-    /// including ClientKeyExchange. The shared secret itself never leaves the provider.
+    /// including `ClientKeyExchange`. The shared secret itself never leaves the provider.
     pub(crate) fn master_secret(
         self,
         suite: CipherSuite,

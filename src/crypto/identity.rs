@@ -12,10 +12,12 @@ use rustls::sign::SigningKey;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 
 use super::Side;
-use super::certificate::{Certificate, CommonName, Fingerprint, PublicKey, Purpose};
+use super::certificate::{Certificate, CommonName, Purpose};
+use super::fingerprint::Fingerprint;
 use super::identity_error::IdentityError;
 use super::pem::{self, KeyForm};
 use super::provider::{Authentication, CryptoError, provider};
+use super::raw::PublicKey;
 use super::signature::SignatureScheme;
 use super::wall_time::WallTime;
 use super::warning::CertificateWarning;

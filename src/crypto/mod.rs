@@ -21,6 +21,7 @@ mod certificate;
 mod chain;
 mod cookie;
 mod exchange;
+mod fingerprint;
 mod identity;
 mod identity_error;
 #[cfg(feature = "key-log")]
@@ -29,6 +30,7 @@ mod legacy;
 mod name;
 mod pem;
 mod provider;
+mod raw;
 mod record_key;
 mod secret;
 mod signature;
@@ -56,7 +58,7 @@ pub(crate) use secret::Secret;
 pub(crate) use signature::{SignatureScheme, verify_signature};
 pub(crate) use transcript::{Digest, Transcript};
 
-pub use certificate::Fingerprint;
+pub use fingerprint::Fingerprint;
 pub use identity::Identity;
 pub use identity_error::{IdentityError, PemError, TrustError};
 pub use name::ServerNameError;

@@ -82,7 +82,7 @@ impl CipherSuite {
         Self::RsaChaCha20Poly1305,
     ];
 
-    /// All of them, ChaCha20 first: faster where the processor has no AES, and 8 bytes shorter.
+    /// All of them, `ChaCha20` first: faster where the processor has no AES, and 8 bytes shorter.
     pub(crate) const CHACHA_FIRST: [Self; 4] = [
         Self::EcdsaChaCha20Poly1305,
         Self::RsaChaCha20Poly1305,
@@ -113,7 +113,7 @@ impl CipherSuite {
         }
     }
 
-    /// Whether the nonce of a record stands in it: 8 bytes with GCM, none with ChaCha20.
+    /// Whether the nonce of a record stands in it: 8 bytes with GCM, none with `ChaCha20`.
     pub(crate) const fn explicit_nonce(self) -> bool {
         matches!(self.aead(), Aead::Aes256Gcm)
     }

@@ -77,7 +77,7 @@ impl RecordKey {
         tag.as_ref().try_into().map_err(|_| SealFailed)
     }
 
-    /// Decrypts in place; `sealed` ends with the tag. `number` is epoch ‖ sequence with ChaCha20
+    /// Decrypts in place; `sealed` ends with the tag. `number` is epoch ‖ sequence with `ChaCha20`
     /// and the record's explicit nonce with GCM. What is in `sealed` after a failure is undefined.
     pub(crate) fn open<'a>(
         &self,
@@ -107,7 +107,7 @@ impl RecordKey {
         }
     }
 
-    /// Bytes a record is longer than its plaintext, header excluded: 16 with ChaCha20, 24 with GCM.
+    /// Bytes a record is longer than its plaintext, header excluded: 16 with `ChaCha20`, 24 with GCM.
     pub(crate) fn overhead(&self) -> usize {
         self.nonce_len() + TAG_LEN
     }

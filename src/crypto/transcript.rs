@@ -21,7 +21,7 @@ impl Digest {
 /// The messages of one handshake: first kept, then hashed, or both.
 ///
 /// In DTLS a message is added with its 12-byte header, as if it had come unfragmented
-/// (RFC 6347 §4.2.6). The first hello and the HelloVerifyRequest are not added.
+/// (RFC 6347 §4.2.6). The first hello and the `HelloVerifyRequest` are not added.
 pub(crate) struct Transcript {
     messages: Option<Vec<u8>>,
     running: Option<Box<dyn Context>>,

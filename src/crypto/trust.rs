@@ -17,8 +17,9 @@
 use std::sync::Arc;
 
 use super::authority::Authority;
-use super::certificate::{Certificate, Fingerprint, Purpose};
+use super::certificate::{Certificate, Purpose};
 use super::chain::{self, NameConstraints};
+use super::fingerprint::Fingerprint;
 use super::identity_error::TrustError;
 use super::name::{self, ServerName};
 #[cfg(feature = "platform-roots")]
@@ -227,7 +228,7 @@ impl Trust {
     /// The names of the given CAs, in DER: what a server asks client certificates of.
     pub(crate) fn authority_names(&self) -> Vec<&[u8]> {
         match &self.anchors {
-            Anchors::Given(authorities) => authorities.iter().map(|one| one.subject()).collect(),
+            Anchors::Given(authorities) => authorities.iter().map(Authority::subject).collect(),
             _ => Vec::new(),
         }
     }

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::certificate::Fingerprint;
+use super::fingerprint::Fingerprint;
 use super::wall_time::WallTime;
 
 /// A peer's certificate was refused, or it could not prove that the certificate is its own.

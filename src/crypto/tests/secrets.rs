@@ -162,7 +162,6 @@ macro_rules! has_not {
             fn answer() {}
         }
         impl<T: ?Sized> Answer<()> for T {}
-        #[expect(dead_code, reason = "never chosen, or the choice is ambiguous")]
         struct Has;
         impl<T: ?Sized + $trait> Answer<Has> for T {}
         let _ = <$type as Answer<_>>::answer;

@@ -201,3 +201,31 @@ fn only_host_names_are_said_in_the_hello() {
     assert_eq!(sni("::1"), None);
     assert_eq!(sni("my game server"), None);
 }
+
+#[cfg(feature = "platform-roots")]
+#[test]
+fn the_systems_roots_know_alternative_names_and_servers_only() {
+    // A machine without root certificates has nothing to ask.
+    let Ok(trust) = Trust::system() else {
+        return;
+    };
+    for shown in ["v1_plain", "v3_plain"] {
+        assert!(matches!(
+            server(&trust, &[shown]),
+            Err(VerifyError::CommonNameRefused {
+                cause: CommonNameRefusal::SystemRoots,
+                ..
+            })
+        ));
+    }
+    let error = server(&trust, &["v3_san"]).unwrap_err();
+    assert!(
+        matches!(error, VerifyError::UnknownIssuer { .. }),
+        "{error}"
+    );
+    assert!(!trust.judges_clients());
+    assert_eq!(
+        trust.verify_client(&[&der("v3_san")], None, now()),
+        Err(VerifyError::SystemRootsAreForServers)
+    );
+}
