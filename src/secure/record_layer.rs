@@ -15,8 +15,8 @@ use std::ops::Range;
 use crate::counters::DropReason;
 use crate::crypto::{NONCE_LEN, RecordKey, TAG_LEN};
 use crate::wire::record::{
-    CHANGE_CIPHER_SPEC, ContentType, MalformedRecord, ProtocolVersion, RECORD_HEADER_LEN,
-    RecordHeader, RecordNumber,
+    CHANGE_CIPHER_SPEC, ContentType, MAX_FRAGMENT_LEN, MalformedRecord, ProtocolVersion,
+    RECORD_HEADER_LEN, RecordHeader, RecordNumber,
 };
 
 use super::replay::{Stale, Window};
@@ -68,6 +68,7 @@ impl Opener {
         let plain_len = header
             .len
             .checked_sub(narrow(nonce_len + TAG_LEN))
+            .filter(|&len| usize::from(len) <= MAX_FRAGMENT_LEN)
             .ok_or(DropReason::Malformed)?;
         if header.version != ProtocolVersion::DTLS_1_2 {
             return Err(DropReason::WrongVersion);

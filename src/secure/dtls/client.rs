@@ -48,7 +48,7 @@ use super::signed::{signed_parameters, unhashed};
 /// A client's handshake.
 pub(crate) type ClientHandshake = Handshake<Client>;
 
-/// HelloVerifyRequests that are answered. One is normal; more come if the first was forged, or its
+/// How often a HelloVerifyRequest is answered. One is normal; more come if the first was forged, or its
 /// key has been changed.
 const MOST_QUESTIONS: u8 = 8;
 

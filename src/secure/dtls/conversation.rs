@@ -15,7 +15,8 @@ use super::error::HandshakeError;
 use super::flight::{Flight, Numbers};
 use super::reassembly::{Message, Reassembly};
 
-/// Bytes of the peer's that a handshake keeps at once, in fragments and in the transcript.
+/// Bytes of the peer's that a handshake keeps at once: in fragments, in the transcript, and in records
+/// that came early. With our own flight, twice, it is below R10's 32 KiB.
 const ROOM: usize = 20 * 1_024;
 
 /// Records of epoch 1 that are kept until their keys are there (R15).
@@ -73,11 +74,6 @@ impl Conversation {
     /// When it is over, whatever progress was made (R10).
     pub(super) fn ends_at(&self) -> Timestamp {
         self.started + self.common.timing.handshake
-    }
-
-    /// When it began.
-    pub(super) fn started(&self) -> Timestamp {
-        self.started
     }
 
     /// When something is due.
@@ -212,13 +208,14 @@ impl Conversation {
         self.transcript.add(&header.emit());
         self.transcript.add(&message.body);
         if self.transcript.messages().is_some() {
-            self.inbound.reserve(message.body.len());
+            // It was within the room until now, so there is room.
+            self.inbound.give_up(message.body.len());
         }
     }
 
     /// Keeps a record for later; false if there are enough.
     pub(super) fn keep_early(&mut self, record: &[u8]) -> bool {
-        let fits = self.early.len() < MAX_EARLY;
+        let fits = self.early.len() < MAX_EARLY && self.inbound.give_up(record.len());
         if fits {
             self.early.push(record.to_vec());
         }
@@ -228,6 +225,14 @@ impl Conversation {
     /// The records kept.
     pub(super) fn take_early(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.early)
+    }
+
+    /// Bytes kept of the peer and of our own.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        let early: usize = self.early.iter().map(Vec::capacity).sum();
+        let transcript = self.transcript.messages().map_or(0, <[u8]>::len);
+        self.inbound.held() + early + transcript + self.flight.bytes().len()
     }
 
     // ---- doubts ------------------------------------------------------------------------------

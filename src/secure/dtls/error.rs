@@ -199,10 +199,10 @@ impl From<CryptoError> for HandshakeError {
     fn from(error: CryptoError) -> Self {
         match error {
             CryptoError::RandomFailed => Self::RandomFailed,
-            CryptoError::BadKeyShare => Self::illegal(
-                MessageKind::ClientKeyExchange,
-                "a public key that is no point of its group",
-            ),
+            CryptoError::BadKeyShare => Self::IllegalParameter {
+                message: "the key exchange",
+                what: "a public key that is no point of its group",
+            },
             CryptoError::NoCommonScheme => Self::NoCommonSignature,
             CryptoError::SigningFailed => Self::SigningFailed,
         }

@@ -182,14 +182,17 @@ impl Reassembly {
         }
     }
 
-    /// Gives up room for good: bytes that are kept elsewhere.
-    pub(super) fn reserve(&mut self, bytes: usize) {
-        self.room = self.room.saturating_sub(bytes);
+    /// Gives up room for good: bytes that are kept elsewhere. False, and nothing is given up, if there
+    /// is not that much.
+    pub(super) fn give_up(&mut self, bytes: usize) -> bool {
+        let left = self.room.checked_sub(bytes);
+        self.room = left.unwrap_or(self.room);
+        left.is_some()
     }
 
     /// Bytes of memory held.
     #[cfg(test)]
-    pub(super) fn held(&self) -> usize {
+    pub(in crate::secure) fn held(&self) -> usize {
         self.slots
             .iter()
             .filter_map(|slot| slot.assembly.as_ref())

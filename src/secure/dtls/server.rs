@@ -171,7 +171,7 @@ impl Role for Server {
         match (&self.state, message.kind) {
             // There is nothing to protect yet: a hello of no use ends it at once.
             (State::Greeting { .. }, MessageKind::ClientHello) => {
-                self.take_hello(talk, message).map_err(Trouble::Final)?
+                self.take_hello(talk, message).map_err(Trouble::Final)?;
             }
             (State::AwaitCertificate(_), MessageKind::Certificate) => {
                 self.take_certificate(talk, message)?;
@@ -302,12 +302,13 @@ impl Server {
         }
         let identity = &self.config.identity;
         let key = identity.authentication();
-        let suite = choose_suite(hello.cipher_suites, key, self.config.suites).ok_or(
-            HandshakeError::NoCommonSuite {
-                offered: hello.cipher_suites.iter().count(),
-                key: key_name(key),
-            },
-        )?;
+        let suite =
+            choose_suite(hello.cipher_suites, key, self.config.suites).ok_or_else(|| {
+                HandshakeError::NoCommonSuite {
+                    offered: hello.cipher_suites.iter().count(),
+                    key: key_name(key),
+                }
+            })?;
         // RFC 8422 §4: without the extension any group will do; P-256 is everybody's.
         let group = match extensions.groups {
             None => Some(Group::Secp256r1),

@@ -113,7 +113,7 @@ pub struct CertificateRequest<'a> {
 impl<'a> CertificateRequest<'a> {
     /// Keys for RSA signatures.
     pub const RSA_SIGN: u8 = 1;
-    /// Keys for ECDSA, and EdDSA, signatures.
+    /// Keys for ECDSA signatures, and for Ed25519.
     pub const ECDSA_SIGN: u8 = 64;
 
     /// Reads a complete message.

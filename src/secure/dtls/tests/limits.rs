@@ -61,6 +61,124 @@ fn r10_trickle() {
     assert!(world.server.handshake.is_none());
 }
 
+/// What a client with a valid cookie can make a server keep, at worst.
+#[test]
+fn r10_memory() {
+    let mut config = Key::Rsa.server_config();
+    config.clients = ClientAuthentication::Required(Key::Rsa.client_trust());
+    let mut world = World::new(config, Key::Rsa.client_config());
+    while world.server.handshake.is_none() {
+        assert!(world.step());
+    }
+    let (now, mut out) = (world.now, Outgoing::default());
+    let server = world.server.handshake.as_mut().unwrap();
+    let mut random = Random::new(Some(10), 0);
+    for round in 0..3_000_u32 {
+        let mut datagram = Vec::new();
+        if round % 10 == 0 {
+            // Of epoch 1.
+            let early = crate::wire::record::ContentType::ApplicationData;
+            let version = crate::wire::record::ProtocolVersion::DTLS_1_2;
+            let number = u64::from(round);
+            crate::secure::record_layer::push_plain(
+                early,
+                version,
+                number,
+                &[7; 1_400],
+                &mut datagram,
+            );
+            datagram[4] = 1;
+        } else {
+            let header = FragmentHeader {
+                kind: crate::wire::handshake::MessageKind::Certificate,
+                len: 16_000,
+                sequence: 2 + random.u16().unwrap() % 5,
+                offset: u32::from(random.u16().unwrap() % 14_600),
+                fragment_len: 1_400,
+            };
+            crate::secure::record_layer::push_plain(
+                crate::wire::record::ContentType::Handshake,
+                crate::wire::record::ProtocolVersion::DTLS_1_2,
+                u64::from(round),
+                &[&header.emit()[..], &[7; 1_400]].concat(),
+                &mut datagram,
+            );
+        }
+        server.handle_datagram(now, &mut datagram, &mut out);
+        assert!(server.talk.held() <= 32 * 1_024);
+    }
+    assert!(server.talk.held() >= 16 * 1_024);
+    assert!(out.is_empty());
+}
+
+#[test]
+fn a_datagram_of_no_use_has_one_reason() {
+    let mut world = World::new(Key::Rsa.server_config(), Key::Rsa.client_config());
+    while world.server.handshake.is_none() {
+        assert!(world.step());
+    }
+    let hello = world
+        .history
+        .iter()
+        .rfind(|(_, to, _)| *to == To::Server)
+        .unwrap()
+        .2
+        .clone();
+    let (now, mut out) = (world.now, Outgoing::default());
+    let server = world.server.handshake.as_mut().unwrap();
+    let mut received = |mut datagram: Vec<u8>| {
+        server
+            .handle_datagram(now, &mut datagram, &mut out)
+            .received
+    };
+    // The same hello again is of use: it may have been ours that was lost.
+    assert_eq!(received(hello.clone()), Ok(()));
+    assert_eq!(received(vec![]), Err(DropReason::Malformed));
+    assert_eq!(
+        received(b"UTP\x01\x01ABCDEFGH".to_vec()),
+        Err(DropReason::Malformed)
+    );
+    let mut data = hello.clone();
+    data[0] = 23;
+    assert_eq!(received(data), Err(DropReason::Unprotected));
+    let mut change = hello.clone();
+    change[0] = 20;
+    assert_eq!(received(change), Err(DropReason::Unexpected));
+    let mut later = hello;
+    later[4] = 2;
+    assert_eq!(received(later), Err(DropReason::WrongEpoch));
+}
+
+#[test]
+fn a_newer_hello_is_told_by_its_random() {
+    let mut world = World::new(Key::Rsa.server_config(), Key::Rsa.client_config());
+    while world.server.handshake.is_none() {
+        assert!(world.step());
+    }
+    let hello = world
+        .history
+        .iter()
+        .rfind(|(_, to, _)| *to == To::Server)
+        .unwrap()
+        .2
+        .clone();
+    let mut out = Vec::new();
+    let verdict = handle_hello(
+        &hello,
+        client_address(),
+        server_address(),
+        &world.server.cookies,
+        world.now,
+        &mut out,
+    );
+    let HelloVerdict::Verified(verified) = verdict else {
+        panic!("the cookie was right");
+    };
+    assert_eq!(peek_hello(&hello).unwrap().random, *verified.random());
+    let known = world.server.handshake.as_ref().unwrap().client_random();
+    assert_eq!(known, verified.random());
+}
+
 #[test]
 fn r11_a_signature_that_comes_late_is_not_made() {
     let mut world = World::new(Key::Rsa.server_config(), Key::Rsa.client_config());
