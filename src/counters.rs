@@ -63,13 +63,29 @@ pub enum DropReason {
     StageRefused,
     /// The connection ended before it could be sent.
     Closed,
+    /// A record of an epoch that has no keys, or none any more.
+    WrongEpoch,
+    /// A record that was accepted before.
+    Replayed,
+    /// A record so far behind the newest that no one knows whether it was accepted before.
+    TooOld,
+    /// A record that is not authentic.
+    Forged,
+    /// An unprotected record where only protected ones are accepted.
+    Unprotected,
+    /// A hello without cookie in more than one piece.
+    FragmentedHello,
+    /// A hello whose cookie is not ours, not its sender's, or too old.
+    BadCookie,
+    /// A record that arrived before its keys, when as many as are kept were there already.
+    TooEarly,
     /// A failure of drumfire itself while it was processed.
     InternalError,
 }
 
 impl DropReason {
     /// All reasons, in the order of their counters.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 36] = [
         Self::Malformed,
         Self::WrongVersion,
         Self::Oversize,
@@ -97,6 +113,14 @@ impl DropReason {
         Self::Incomplete,
         Self::StageRefused,
         Self::Closed,
+        Self::WrongEpoch,
+        Self::Replayed,
+        Self::TooOld,
+        Self::Forged,
+        Self::Unprotected,
+        Self::FragmentedHello,
+        Self::BadCookie,
+        Self::TooEarly,
         Self::InternalError,
     ];
 
@@ -130,6 +154,14 @@ impl DropReason {
             Self::Incomplete => "incomplete",
             Self::StageRefused => "stage_refused",
             Self::Closed => "closed",
+            Self::WrongEpoch => "wrong_epoch",
+            Self::Replayed => "replayed",
+            Self::TooOld => "too_old",
+            Self::Forged => "forged",
+            Self::Unprotected => "unprotected",
+            Self::FragmentedHello => "fragmented_hello",
+            Self::BadCookie => "bad_cookie",
+            Self::TooEarly => "too_early",
             Self::InternalError => "internal_error",
         }
     }

@@ -15,6 +15,11 @@ mod job;
 mod journal;
 mod link;
 mod random;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "links will use it")
+)]
+mod secure;
 mod sequence;
 
 pub mod address;
@@ -50,5 +55,6 @@ pub use driver::{
 pub use error::DisconnectReason;
 pub use id::{NetworkConnection, NetworkPipeline, StageId};
 pub use job::{Endings, ParallelIterator, StageTimes, ThreadPool};
+pub use secure::dtls::{HandshakeError, HandshakeFault};
 pub use settings::NetworkSettings;
 pub use stream::{DataStreamReader, DataStreamWriter};
