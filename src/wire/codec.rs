@@ -15,6 +15,12 @@ pub(crate) fn split_u16(bytes: &[u8]) -> Option<(u16, &[u8])> {
     Some((u16::from_le_bytes(field), rest))
 }
 
+/// Splits a little-endian `u32` off.
+pub(crate) fn split_u32(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (field, rest) = split_array(bytes)?;
+    Some((u32::from_le_bytes(field), rest))
+}
+
 /// Appends a little-endian `u16`.
 pub(crate) fn push_u16(out: &mut Vec<u8>, value: u16) {
     out.extend_from_slice(&value.to_le_bytes());
