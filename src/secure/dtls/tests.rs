@@ -1,6 +1,7 @@
 //! Handshakes between two ends on a network of their own, with virtual time.
 
 mod cookies;
+mod dimpl;
 mod failures;
 mod injection;
 mod limits;
