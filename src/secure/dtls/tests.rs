@@ -1,7 +1,10 @@
 //! Handshakes between two ends on a network of their own, with virtual time.
 
+mod client_machine;
 mod cookies;
+mod dimpl;
 mod failures;
+mod hellos;
 mod injection;
 mod limits;
 mod machine;
