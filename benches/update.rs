@@ -115,6 +115,7 @@ fn settings(threads: usize, threshold: InlineThreshold, overlap: SliceOverlap) -
         .inline_threshold(threshold)
         .slice_overlap(overlap)
         .address_validation(AddressValidation::Off)
+        .rx_budget(16_384)
         .max_connections_per_ip(0)
         .waiting_for_accept_max(100_000)
         .heartbeat_timeout(Duration::ZERO)
