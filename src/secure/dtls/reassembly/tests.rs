@@ -1,3 +1,5 @@
+//! Reassembly against a naive model, and against what went wrong elsewhere.
+
 use proptest::prelude::*;
 
 use super::*;
