@@ -356,7 +356,7 @@ fn r16_nonce_unique() {
     let (mut client, _) = connected(Key::Rsa);
     let mut seen = std::collections::HashSet::new();
     let mut buffer = [0; 64];
-    for _ in 0..100_000 {
+    for _ in 0..1_000_000 {
         let range = client.seal(&mut buffer, 30..34).unwrap();
         let (header, ..) = RecordHeader::parse(&buffer[range]).unwrap();
         assert!(seen.insert(header.number.as_u64()));
