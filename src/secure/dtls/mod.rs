@@ -12,6 +12,7 @@
 //!
 //! Source: RFC 6347, RFC 5246, RFC 7627, RFC 5746, RFC 7905, RFC 5288, RFC 8422.
 
+mod choice;
 mod client;
 mod config;
 mod conversation;

@@ -22,8 +22,8 @@
 use std::sync::Arc;
 
 use crate::crypto::{
-    Authentication, CipherSuite, Group, KeyExchange, MasterSecret, PeerIdentity, Side,
-    SignatureScheme, WallTime, constant_time_equal, verify_signature,
+    CipherSuite, KeyExchange, MasterSecret, PeerIdentity, Side, SignatureScheme, WallTime,
+    constant_time_equal, verify_signature,
 };
 use crate::random::Random;
 use crate::secure::association::{Association, Encore};
@@ -32,12 +32,13 @@ use crate::secure::record_layer::{Opener, Sealer};
 use crate::time::Timestamp;
 use crate::wire::handshake::{
     Certificate, CertificateRequest, CertificateVerify, ClientHello, ClientKeyExchange, DerList,
-    EcdheParameters, Extensions, Finished, MessageKind, RANDOM_LEN, RENEGOTIATION_SUITE,
-    ServerHello, ServerKeyExchange, U16List, push_der_list,
+    EcdheParameters, Extensions, Finished, MessageKind, RANDOM_LEN, ServerHello, ServerKeyExchange,
+    U16List, push_der_list,
 };
 use crate::wire::record::ProtocolVersion;
 
-use super::config::{ClientAuthentication, ServerConfig, SuiteChoice};
+use super::choice::{Choice, choose};
+use super::config::{ClientAuthentication, ServerConfig};
 use super::conversation::Conversation;
 use super::error::HandshakeError;
 use super::handshake::{Complete, Handshake, Outcome, Progress, Role, Trouble, Turn};
@@ -65,7 +66,10 @@ enum State {
         until: Timestamp,
     },
     /// What is common is known, and our signature is due.
-    Signing(Box<Choice>),
+    Signing {
+        choice: Box<Choice>,
+        until: Timestamp,
+    },
     /// A certificate of the client, if only an empty one.
     AwaitCertificate(Box<Exchange>),
     /// The client's share of the key.
@@ -77,18 +81,6 @@ enum State {
     /// The first thing under them.
     AwaitFinished(Box<Secrets>, Option<PeerIdentity>),
     Over,
-}
-
-/// What is common to us and the hello.
-#[derive(Debug)]
-struct Choice {
-    suite: CipherSuite,
-    group: Group,
-    /// Signature schemes the client takes.
-    schemes: Vec<u16>,
-    /// Whether the client speaks of point formats, and wants to hear of them.
-    point_formats: bool,
-    until: Timestamp,
 }
 
 /// Our half of the key exchange.
@@ -223,7 +215,7 @@ impl Role for Server {
     fn awaited(&self) -> &'static str {
         match &self.state {
             State::Greeting { .. } => "rest of the ClientHello",
-            State::Signing(_) => "signature",
+            State::Signing { .. } => "signature",
             State::AwaitCertificate(_) => "Certificate",
             State::AwaitKeyExchange(..) => "ClientKeyExchange",
             State::AwaitVerify(..) => "CertificateVerify",
@@ -235,7 +227,7 @@ impl Role for Server {
 
     fn signature_due(&self) -> Option<Timestamp> {
         match &self.state {
-            State::Signing(choice) => Some(choice.until),
+            State::Signing { until, .. } => Some(*until),
             _ => None,
         }
     }
@@ -263,75 +255,15 @@ impl Server {
                 "another random than the hello with the cookie",
             ));
         }
-        let choice = self.choose(&hello, until)?;
+        let choice = choose(&hello, &self.config.identity, self.config.suites)?;
         talk.note(message);
         talk.transcript.start(choice.suite);
         if self.config.clients.trust().is_none() {
             talk.transcript.forget_messages();
         }
-        self.state = State::Signing(Box::new(choice));
+        let choice = Box::new(choice);
+        self.state = State::Signing { choice, until };
         Ok(())
-    }
-
-    /// What is common, in the client's order (RFC 5246 §7.4.1.3).
-    fn choose(&self, hello: &ClientHello<'_>, until: Timestamp) -> Result<Choice, HandshakeError> {
-        let illegal = |what| Err(HandshakeError::illegal(MessageKind::ClientHello, what));
-        let extensions = &hello.extensions;
-        if !hello.version.reaches_dtls_1_2() {
-            return Err(HandshakeError::version(hello.version));
-        }
-        if !hello.compressions.contains(&0) {
-            return illegal("no compression method that does not compress");
-        }
-        // RFC 8422 §5.1.2: the uncompressed format must be among them.
-        if extensions
-            .point_formats
-            .is_some_and(|formats| !formats.contains(&0))
-        {
-            return illegal("no uncompressed point format");
-        }
-        // RFC 5746 §3.6.
-        match extensions.renegotiation_info {
-            Some([]) => {}
-            Some(_) => return illegal("a renegotiation that there was not"),
-            None if hello.cipher_suites.contains(RENEGOTIATION_SUITE) => {}
-            None => return Err(HandshakeError::NoRenegotiationIndication),
-        }
-        if !extensions.extended_master_secret {
-            return Err(HandshakeError::NoExtendedMasterSecret);
-        }
-        let identity = &self.config.identity;
-        let key = identity.authentication();
-        let suite =
-            choose_suite(hello.cipher_suites, key, self.config.suites).ok_or_else(|| {
-                HandshakeError::NoCommonSuite {
-                    offered: hello.cipher_suites.iter().count(),
-                    key: key_name(key),
-                }
-            })?;
-        // RFC 8422 §4: without the extension any group will do; P-256 is everybody's.
-        let group = match extensions.groups {
-            None => Some(Group::Secp256r1),
-            Some(groups) => Group::ALL
-                .into_iter()
-                .find(|group| groups.contains(group.id())),
-        }
-        .ok_or(HandshakeError::NoCommonGroup)?;
-        // Without the extension SHA-1 is meant (RFC 5246 §7.4.1.4.1), which is below the floor.
-        let schemes: Vec<u16> = extensions
-            .signature_schemes
-            .map(|schemes| schemes.iter().collect())
-            .unwrap_or_default();
-        if !identity.can_sign(schemes.iter().copied()) {
-            return Err(HandshakeError::NoCommonSignature);
-        }
-        Ok(Choice {
-            suite,
-            group,
-            schemes,
-            point_formats: extensions.point_formats.is_some(),
-            until,
-        })
     }
 
     /// Says everything from ServerHello to ServerHelloDone.
@@ -341,7 +273,7 @@ impl Server {
         now: Timestamp,
         out: &mut Outgoing,
     ) -> Result<(), HandshakeError> {
-        let State::Signing(choice) = &self.state else {
+        let State::Signing { choice, .. } = &self.state else {
             return Ok(());
         };
         let mut server_random = [0; RANDOM_LEN];
@@ -566,29 +498,5 @@ impl Server {
             association: Association::new(opener, sealer, suite, Some(Box::new(encore))),
             peer,
         })))
-    }
-}
-
-/// The suite to take of those offered.
-fn choose_suite(
-    offered: U16List<'_>,
-    key: Authentication,
-    choice: SuiteChoice,
-) -> Option<CipherSuite> {
-    let mut fitting = offered
-        .iter()
-        .filter_map(CipherSuite::from_id)
-        .filter(|suite| suite.authentication() == key);
-    match choice {
-        SuiteChoice::AsOffered => fitting.next(),
-        // ChaCha20 has no nonce in its records, GCM has.
-        SuiteChoice::ChaCha20First => fitting.min_by_key(|suite| suite.explicit_nonce()),
-    }
-}
-
-fn key_name(key: Authentication) -> &'static str {
-    match key {
-        Authentication::Ecdsa => "ECDSA",
-        Authentication::Rsa => "RSA",
     }
 }

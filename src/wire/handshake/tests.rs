@@ -1,3 +1,5 @@
+//! Handshake messages: a stock client's hello, round trips, and any bytes.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Record headers and alerts: their bytes, their refusals, and any bytes.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! A flight is cut, sent, and sent again at the right times.
+
 use super::*;
 use crate::secure::dtls::reassembly::{Origin, Reassembly};
 use crate::wire::record::RecordHeader;

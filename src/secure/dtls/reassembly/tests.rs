@@ -1,3 +1,5 @@
+//! Reassembly against a naive model, and against what went wrong elsewhere.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -251,7 +253,7 @@ fn any_piece() -> impl Strategy<Value = Piece> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(16_000))]
 
     #[test]
     fn r12_prop_reassembly(pieces in prop::collection::vec(any_piece(), 1..120)) {

@@ -85,6 +85,9 @@ fn start(words: &Words) -> Result<ServerHandshake, (HandshakeError, Vec<u8>)> {
     }
 }
 
+/// What is wrong with a hello, what is said of it, and the alert.
+type Case = (fn(&mut Words), &'static str, AlertDescription);
+
 fn refused(words: &Words) -> (HandshakeError, AlertDescription) {
     let (error, datagram) = start(words).unwrap_err();
     let (header, content, rest) = RecordHeader::parse(&datagram).unwrap();
@@ -119,7 +122,7 @@ fn hellos_that_can_be_served_are() {
 fn r13_hellos_that_cannot_be_served_are_refused_in_words() {
     let illegal = AlertDescription::ILLEGAL_PARAMETER;
     let failure = AlertDescription::HANDSHAKE_FAILURE;
-    let cases: [(fn(&mut Words), &str, AlertDescription); 10] = [
+    let cases: [Case; 10] = [
         (
             |words| words.version = ProtocolVersion::DTLS_1_0,
             "no DTLS 1.2 (it says feff)",

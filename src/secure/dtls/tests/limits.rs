@@ -356,7 +356,7 @@ fn r16_nonce_unique() {
     let (mut client, _) = connected(Key::Rsa);
     let mut seen = std::collections::HashSet::new();
     let mut buffer = [0; 64];
-    for _ in 0..100_000 {
+    for _ in 0..1_000_000 {
         let range = client.seal(&mut buffer, 30..34).unwrap();
         let (header, ..) = RecordHeader::parse(&buffer[range]).unwrap();
         assert!(seen.insert(header.number.as_u64()));
@@ -384,4 +384,28 @@ fn a_farewell_is_authentic() {
         panic!("an alert");
     };
     assert!(alert.ends());
+}
+
+#[test]
+fn an_association_is_small_and_forgets_the_last_flight() {
+    assert!(
+        size_of::<Association>() <= 320,
+        "{}",
+        size_of::<Association>()
+    );
+    let mut world = World::new(Key::Rsa.server_config(), Key::Rsa.client_config());
+    world.run(seconds(1));
+    let mut out = Outgoing::default();
+    let later = world.now + seconds(1);
+    let server = &mut world.server.up.as_mut().unwrap().association;
+    server.repeat_last_flight(later, &mut out);
+    assert!(!out.is_empty());
+    // Asked again at once, it is not said again.
+    out.clear();
+    server.repeat_last_flight(later, &mut out);
+    assert!(out.is_empty());
+    world.assert_talks();
+    let server = &mut world.server.up.as_mut().unwrap().association;
+    server.repeat_last_flight(later + seconds(9), &mut out);
+    assert!(out.is_empty());
 }
