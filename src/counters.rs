@@ -51,15 +51,41 @@ pub enum DropReason {
     SendRefused,
     /// The interface's queue stayed full for too long.
     SendQueueFull,
+    /// Older than what its pipeline stage takes.
+    Stale,
+    /// Received before.
+    Duplicate,
+    /// Too far ahead for the reliable window.
+    BeyondWindow,
+    /// A fragment of a message that cannot be put together.
+    Incomplete,
+    /// A stage of the pipeline refused it.
+    StageRefused,
     /// The connection ended before it could be sent.
     Closed,
+    /// A record of an epoch that has no keys, or none any more.
+    WrongEpoch,
+    /// A record that was accepted before.
+    Replayed,
+    /// A record so far behind the newest that no one knows whether it was accepted before.
+    TooOld,
+    /// A record that is not authentic.
+    Forged,
+    /// An unprotected record where only protected ones are accepted.
+    Unprotected,
+    /// A hello without cookie in more than one piece.
+    FragmentedHello,
+    /// A hello whose cookie is not ours, not its sender's, or too old.
+    BadCookie,
+    /// A record that arrived before its keys, when as many as are kept were there already.
+    TooEarly,
     /// A failure of drumfire itself while it was processed.
     InternalError,
 }
 
 impl DropReason {
     /// All reasons, in the order of their counters.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 36] = [
         Self::Malformed,
         Self::WrongVersion,
         Self::Oversize,
@@ -81,7 +107,20 @@ impl DropReason {
         Self::Unreachable,
         Self::SendRefused,
         Self::SendQueueFull,
+        Self::Stale,
+        Self::Duplicate,
+        Self::BeyondWindow,
+        Self::Incomplete,
+        Self::StageRefused,
         Self::Closed,
+        Self::WrongEpoch,
+        Self::Replayed,
+        Self::TooOld,
+        Self::Forged,
+        Self::Unprotected,
+        Self::FragmentedHello,
+        Self::BadCookie,
+        Self::TooEarly,
         Self::InternalError,
     ];
 
@@ -109,15 +148,34 @@ impl DropReason {
             Self::Unreachable => "unreachable",
             Self::SendRefused => "send_refused",
             Self::SendQueueFull => "send_queue_full",
+            Self::Stale => "stale",
+            Self::Duplicate => "duplicate",
+            Self::BeyondWindow => "beyond_window",
+            Self::Incomplete => "incomplete",
+            Self::StageRefused => "stage_refused",
             Self::Closed => "closed",
+            Self::WrongEpoch => "wrong_epoch",
+            Self::Replayed => "replayed",
+            Self::TooOld => "too_old",
+            Self::Forged => "forged",
+            Self::Unprotected => "unprotected",
+            Self::FragmentedHello => "fragmented_hello",
+            Self::BadCookie => "bad_cookie",
+            Self::TooEarly => "too_early",
             Self::InternalError => "internal_error",
         }
     }
 }
 
 /// One counter for each [`DropReason`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drops([u64; DropReason::ALL.len()]);
+
+impl Default for Drops {
+    fn default() -> Self {
+        Self([0; DropReason::ALL.len()])
+    }
+}
 
 impl Drops {
     /// Counts one more.

@@ -10,6 +10,9 @@ pub(crate) enum Random {
     System,
     /// `SplitMix64` from a seed: predictable, for `dangerous_random_seed` alone.
     Seeded(u64),
+    /// A generator that fails (R18).
+    #[cfg(test)]
+    Broken,
 }
 
 /// The system's generator failed.
@@ -41,6 +44,8 @@ impl Random {
                 }
                 Ok(())
             }
+            #[cfg(test)]
+            Self::Broken => Err(RandomFailed),
         }
     }
 

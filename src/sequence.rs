@@ -1,10 +1,7 @@
 //! Numbers that wrap: which of two is newer, and which full number a short one stands for.
 //!
-//! Wire headers carry 16 or 14 bits; state counts in 64. Nothing here remembers anything: what was
-//! last seen is an argument, and a window test is the caller's next line.
-
-/// Bits of a fragment number. They wrap from 16,383 to 0.
-const FRAGMENT_NUMBER_BITS: u32 = 14;
+//! Wire headers carry 16 bits; state counts in 64. Nothing here remembers anything: what was last
+//! seen is an argument, and a window test is the caller's next line.
 
 /// Whether `a` comes after `b`, by the shorter way around.
 ///
@@ -28,16 +25,8 @@ pub(crate) fn widen(raw: u16, expected: i64) -> i64 {
     expected.wrapping_add(i64::from(ahead))
 }
 
-/// The number nearest to `expected` whose low 14 bits are those of `raw`, flags above ignored.
-///
-/// Half a circle away the older one is taken, as in [`widen`].
-pub(crate) fn widen_14(raw: u16, expected: i64) -> i64 {
-    let unused = u16::BITS - FRAGMENT_NUMBER_BITS;
-    let ahead = (raw.wrapping_sub(low_16(expected)) << unused).cast_signed() >> unused;
-    expected.wrapping_add(i64::from(ahead))
-}
-
-fn low_16(number: i64) -> u16 {
+/// The 16 bits of a number that travel; 65,535 for −1, "nothing yet".
+pub(crate) fn low_16(number: i64) -> u16 {
     let [low, high, ..] = number.to_le_bytes();
     u16::from_le_bytes([low, high])
 }
@@ -75,15 +64,6 @@ mod tests {
         assert_eq!(widen(0xFFFF, -1), -1);
         assert_eq!(widen(0, -1), 0);
         assert_eq!(widen(0x8000, 0), -0x8000);
-        assert_eq!(widen_14(0x3FFF, -1), -1);
-        assert_eq!(widen_14(0, -1), 0);
-    }
-
-    #[test]
-    fn fragment_flags_do_not_count() {
-        assert_eq!(widen_14(0xC000, 0x4000), 0x4000);
-        assert_eq!(widen_14(0x8001, 0x3FFF), 0x4001);
-        assert_eq!(widen_14(0x2000, 0), -0x2000);
     }
 
     proptest! {
@@ -108,20 +88,8 @@ mod tests {
         }
 
         #[test]
-        fn widening_fragments_finds_every_number_within_half_a_circle(
-            expected in start(),
-            step in -0x2000_i64..0x2000,
-            flags in 0..4_u16,
-        ) {
-            let number = expected + step;
-            let raw = (low_16(number) & 0x3FFF) | (flags << 14);
-            prop_assert_eq!(widen_14(raw, expected), number);
-        }
-
-        #[test]
         fn widening_never_panics_and_keeps_the_low_bits(raw: u16, expected: i64) {
             prop_assert_eq!(low_16(widen(raw, expected)), raw);
-            prop_assert_eq!(low_16(widen_14(raw, expected)) & 0x3FFF, raw & 0x3FFF);
         }
 
         /// Unity Transport counts quarters of the circle instead. For a peer that keeps to its

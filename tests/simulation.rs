@@ -27,7 +27,7 @@ use drumfire::settings::{InlineThreshold, NetworkSettingsBuilder};
 use drumfire::{ConnectionState, NetworkConnection, ThreadPool};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use support::{Event, Net, Node, SERVER, ms, settings, within_a_minute};
+use support::{Event, Net, Node, SERVER, ms, settings};
 
 /// Client drivers, and connections of each.
 const CLIENTS: usize = 4;
@@ -216,27 +216,25 @@ fn r23_every_connection_has_one_end_and_it_is_its_last_event() {
 
 #[test]
 fn h15_events_are_the_same_on_1_2_and_16_workers() {
-    within_a_minute(|| {
-        let pools = [1, 2, 16].map(|threads| {
-            Arc::new(
-                rayon::ThreadPoolBuilder::new()
-                    .num_threads(threads)
-                    .build()
-                    .unwrap(),
-            )
-        });
-        for seed in 2_000..2_006 {
-            let inline = Simulation::new(seed, None).run();
-            for pool in &pools {
-                let spread = Simulation::new(seed, Some(pool)).run();
-                assert!(
-                    spread == inline,
-                    "seed {seed} on {} workers",
-                    pool.current_num_threads()
-                );
-            }
-        }
+    let pools = [1, 2, 16].map(|threads| {
+        Arc::new(
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap(),
+        )
     });
+    for seed in 2_000..2_006 {
+        let inline = Simulation::new(seed, None).run();
+        for pool in &pools {
+            let spread = Simulation::new(seed, Some(pool)).run();
+            assert!(
+                spread == inline,
+                "seed {seed} on {} workers",
+                pool.current_num_threads()
+            );
+        }
+    }
 }
 
 #[test]

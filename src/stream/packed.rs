@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn every_pattern_of_six_bits_decodes_to_the_code_it_begins_with() {
         for (pattern, entry) in (0_u64..).zip(DECODE) {
-            let begins = |b: &&Bucket| pattern & mask(b.code_bits.into()) == b.code.into();
+            let begins = |b: &&Bucket| pattern & mask(b.code_bits.into()) == u64::from(b.code);
             let matching: Vec<_> = B.iter().filter(begins).collect();
             assert_eq!(matching, [&entry], "pattern {pattern:#04x}");
             assert_eq!(decode(pattern | 0xABC0), entry);

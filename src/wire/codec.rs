@@ -15,12 +15,6 @@ pub(crate) fn split_u16(bytes: &[u8]) -> Option<(u16, &[u8])> {
     Some((u16::from_le_bytes(field), rest))
 }
 
-/// Splits a little-endian `u32` off.
-pub(crate) fn split_u32(bytes: &[u8]) -> Option<(u32, &[u8])> {
-    let (field, rest) = split_array(bytes)?;
-    Some((u32::from_le_bytes(field), rest))
-}
-
 /// Appends a little-endian `u16`.
 pub(crate) fn push_u16(out: &mut Vec<u8>, value: u16) {
     out.extend_from_slice(&value.to_le_bytes());
@@ -33,7 +27,6 @@ mod tests {
     #[test]
     fn fields_are_little_endian_and_leave_the_rest() {
         assert_eq!(split_u16(&[0x6D, 0x05, 9]), Some((1389, &[9][..])));
-        assert_eq!(split_u32(&[1, 2, 3, 4]), Some((0x0403_0201, &[][..])));
         let mut out = vec![7];
         push_u16(&mut out, 1389);
         assert_eq!(out, [7, 0x6D, 0x05]);
@@ -42,7 +35,6 @@ mod tests {
     #[test]
     fn a_missing_field_is_none() {
         assert_eq!(split_u16(&[1]), None);
-        assert_eq!(split_u32(&[1, 2, 3]), None);
         assert_eq!(split_array::<1>(&[]), None);
     }
 }

@@ -10,4 +10,9 @@
 pub(crate) mod codec;
 pub mod connection;
 pub mod foreign;
+pub mod fragment;
+pub mod handshake;
 pub mod mtu;
+pub mod record;
+pub mod reliable;
+pub mod sequenced;

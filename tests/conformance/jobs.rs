@@ -9,7 +9,7 @@ use drumfire::id::{NetworkConnection, NetworkPipeline};
 use drumfire::settings::{InlineThreshold, Pinning, Workers};
 use drumfire::{Concurrent, ConnectionPort, ConnectionState, NetworkEvent};
 
-use crate::support::{Event, World, settings};
+use crate::support::{Event, World, pattern, settings};
 
 const NULL: NetworkPipeline = NetworkPipeline::NULL;
 
@@ -236,6 +236,55 @@ fn h9_two_threads_on_one_connection_both_send() {
             arrived,
             HashSet::from([Event::data(&[0]), Event::data(&[1])])
         );
+    }
+}
+
+/// The pool here is a connection's room to send.
+#[test]
+fn h10_sixteen_threads_that_begin_and_abort_leave_all_room_free() {
+    let tight = settings().send_bytes_per_connection(2_048);
+    let mut world = World::with(1, tight, settings());
+    let (ours, theirs) = world.connect_proved(0);
+    let concurrent = world.server.driver.to_concurrent();
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                for _ in 0..62_500 {
+                    let mut port = concurrent.claim(theirs).unwrap();
+                    let mut writer = port.begin_send(NULL).unwrap();
+                    writer.write_int(1);
+                }
+            });
+        }
+    });
+    let whole = world.server.driver.max_payload(NULL, theirs).unwrap();
+    assert_eq!(whole, 1_390);
+    world.server.send(theirs, &pattern(whole)).unwrap();
+    world.server.update();
+    world.clients[0].update();
+    assert_eq!(
+        world.clients[0].events_of(ours),
+        [Event::data(&pattern(whole))]
+    );
+}
+
+/// The types leave no room for a race; what is left to show is that both see what they should.
+#[test]
+fn h13_the_front_is_read_while_an_update_runs() {
+    let mut world = on_a_pool(1);
+    let (ours, theirs) = world.connect_proved(0);
+    send_int(&mut world, 0, ours, 0);
+    world.tick();
+    for round in 1..200 {
+        send_int(&mut world, 0, ours, round);
+        world.clients[0].update();
+        let mut handle = world.server.driver.schedule_update();
+        let last = handle
+            .pop_event()
+            .map(|(whose, event)| (whose, Event::of(event)));
+        assert_eq!(last, Some((theirs, int(round - 1))));
+        assert!(handle.pop_event().is_none());
+        handle.complete();
     }
 }
 

@@ -8,7 +8,7 @@ use drumfire::id::NetworkPipeline;
 use drumfire::settings::{InlineThreshold, NetworkSettingsBuilder};
 use drumfire::{NetworkConnection, ThreadPool};
 
-use crate::support::{Event, Net, Node, SERVER, World, settings, within_a_minute};
+use crate::support::{Event, Net, Node, SERVER, World, settings};
 
 const NULL: NetworkPipeline = NetworkPipeline::NULL;
 
@@ -52,146 +52,138 @@ fn on(
 
 #[test]
 fn r34_panic_everywhere() {
-    within_a_minute(|| {
-        let (mut world, pairs) = on(&pool(2), 100);
-        for round in 0..1_000_u32 {
-            for (ours, _) in &pairs {
-                world.clients[0].send(*ours, &round.to_le_bytes()).unwrap();
+    let (mut world, pairs) = on(&pool(2), 100);
+    for round in 0..1_000_u32 {
+        for (ours, _) in &pairs {
+            world.clients[0].send(*ours, &round.to_le_bytes()).unwrap();
+        }
+        world.clients[0].update();
+        let driver = &mut world.server.driver;
+        // Every fourth round a job panics, each time in another place, with a message half written.
+        let outcome = match round % 16 {
+            0 => driver
+                .schedule_update()
+                .then(|(), _| panic!("in a job"))
+                .try_complete(),
+            4 => driver
+                .schedule_update()
+                .then(|(), concurrent| concurrent.for_each(|_| panic!("in a loop")))
+                .try_complete(),
+            8 => driver
+                .schedule_update()
+                .then(|(), concurrent| {
+                    let connection = concurrent.connections().next().unwrap();
+                    let mut writer = concurrent.begin_send(NULL, connection).unwrap();
+                    writer.write_int(1);
+                    panic!("with a message half written");
+                })
+                .try_complete(),
+            12 => {
+                driver.schedule_update().complete();
+                let mut view = driver.to_concurrent();
+                catch_unwind(AssertUnwindSafe(|| {
+                    view.for_each(|port| {
+                        assert!(port.connection().index() < 50, "in half the ports");
+                    });
+                }))
             }
-            world.clients[0].update();
-            let driver = &mut world.server.driver;
-            // Every fourth round a job panics, each time in another place, with a message half written.
-            let outcome = match round % 16 {
-                0 => driver
-                    .schedule_update()
-                    .then(|(), _| panic!("in a job"))
-                    .try_complete(),
-                4 => driver
-                    .schedule_update()
-                    .then(|(), concurrent| concurrent.for_each(|_| panic!("in a loop")))
-                    .try_complete(),
-                8 => driver
-                    .schedule_update()
-                    .then(|(), concurrent| {
-                        let connection = concurrent.connections().next().unwrap();
-                        let mut writer = concurrent.begin_send(NULL, connection).unwrap();
-                        writer.write_int(1);
-                        panic!("with a message half written");
-                    })
-                    .try_complete(),
-                12 => {
-                    driver.schedule_update().complete();
-                    let mut view = driver.to_concurrent();
-                    catch_unwind(AssertUnwindSafe(|| {
-                        view.for_each(|port| {
-                            assert!(port.connection().index() < 50, "in half the ports");
-                        });
-                    }))
-                }
-                _ => driver.schedule_update().then(|(), _| ()).try_complete(),
-            };
-            assert_eq!(outcome.is_err(), round % 4 == 0);
-            let events = world.server.events();
-            assert_eq!(events.len(), 100, "round {round}");
-            assert!(
-                events
-                    .iter()
-                    .all(|(_, event)| *event == Event::data(&round.to_le_bytes()))
-            );
-        }
-        // Nothing of what was half written is left, and everybody is there.
-        for (_, theirs) in &pairs {
-            world.server.send(*theirs, b"end").unwrap();
-        }
-        world.run(2);
-        let events = world.clients[0].events();
-        assert_eq!(events.len(), 100);
+            _ => driver.schedule_update().then(|(), _| ()).try_complete(),
+        };
+        assert_eq!(outcome.is_err(), round % 4 == 0);
+        let events = world.server.events();
+        assert_eq!(events.len(), 100, "round {round}");
         assert!(
             events
                 .iter()
-                .all(|(_, event)| *event == Event::data(b"end"))
+                .all(|(_, event)| *event == Event::data(&round.to_le_bytes()))
         );
-    });
+    }
+    // Nothing of what was half written is left, and everybody is there.
+    for (_, theirs) in &pairs {
+        world.server.send(*theirs, b"end").unwrap();
+    }
+    world.run(2);
+    let events = world.clients[0].events();
+    assert_eq!(events.len(), 100);
+    assert!(
+        events
+            .iter()
+            .all(|(_, event)| *event == Event::data(b"end"))
+    );
 }
 
 #[test]
 fn r35_all_blocked() {
-    within_a_minute(|| {
-        let pool = pool(2);
-        let (mut world, pairs) = on(&pool, 1);
-        // Both threads wait for the test to be over.
-        let blocked = Arc::new(Barrier::new(3));
-        for _ in 0..2 {
-            let blocked = blocked.clone();
-            pool.spawn(move || {
-                blocked.wait();
-            });
-        }
-        for round in 0..300_u32 {
-            let (ours, theirs) = pairs[0];
-            world.clients[0].send(ours, &round.to_le_bytes()).unwrap();
-            world.clients[0].update();
-            let ran = world
-                .server
-                .driver
-                .schedule_update()
-                .then(|(), _| true)
-                .complete();
-            assert!(ran);
-            assert_eq!(
-                world.server.events_of(theirs),
-                [Event::data(&round.to_le_bytes())]
-            );
-        }
-        blocked.wait();
-    });
+    let pool = pool(2);
+    let (mut world, pairs) = on(&pool, 1);
+    // Both threads wait for the test to be over.
+    let blocked = Arc::new(Barrier::new(3));
+    for _ in 0..2 {
+        let blocked = blocked.clone();
+        pool.spawn(move || {
+            blocked.wait();
+        });
+    }
+    for round in 0..300_u32 {
+        let (ours, theirs) = pairs[0];
+        world.clients[0].send(ours, &round.to_le_bytes()).unwrap();
+        world.clients[0].update();
+        let ran = world
+            .server
+            .driver
+            .schedule_update()
+            .then(|(), _| true)
+            .complete();
+        assert!(ran);
+        assert_eq!(
+            world.server.events_of(theirs),
+            [Event::data(&round.to_le_bytes())]
+        );
+    }
+    blocked.wait();
 }
 
 #[test]
 fn r35_nested_wait_pool1() {
-    within_a_minute(|| {
-        for threads in [1, 2, 64] {
-            let pool = pool(threads);
-            let (mut world, pairs) = on(&pool, 1);
-            pool.install(|| {
-                for _ in 0..20 {
-                    world.clients[0].send(pairs[0].0, b"x").unwrap();
-                    world.clients[0].update();
-                    let ran = world
-                        .server
-                        .driver
-                        .schedule_update()
-                        .then(|(), _| true)
-                        .complete();
-                    assert!(ran);
-                    world.server.driver.to_concurrent().for_each(|mut port| {
-                        assert_eq!(port.pop_event().map(Event::of), Some(Event::data(b"x")));
-                    });
-                }
-            });
-        }
-    });
+    for threads in [1, 2, 64] {
+        let pool = pool(threads);
+        let (mut world, pairs) = on(&pool, 1);
+        pool.install(|| {
+            for _ in 0..20 {
+                world.clients[0].send(pairs[0].0, b"x").unwrap();
+                world.clients[0].update();
+                let ran = world
+                    .server
+                    .driver
+                    .schedule_update()
+                    .then(|(), _| true)
+                    .complete();
+                assert!(ran);
+                world.server.driver.to_concurrent().for_each(|mut port| {
+                    assert_eq!(port.pop_event().map(Event::of), Some(Event::data(b"x")));
+                });
+            }
+        });
+    }
 }
 
 #[test]
 fn r35_a_job_that_blocks_delays_only_what_depends_on_it() {
-    within_a_minute(|| {
-        let pool = pool(2);
-        let (mut slow, _) = on(&pool, 1);
-        let (mut quick, _) = on(&pool, 1);
-        let (release, wait) = channel::<()>();
-        let handle = slow
-            .server
-            .driver
-            .schedule_update()
-            .then(move |(), _| wait.recv().unwrap());
-        for _ in 0..100 {
-            quick.server.update();
-        }
-        assert!(!handle.is_completed());
-        release.send(()).unwrap();
-        handle.complete();
-    });
+    let pool = pool(2);
+    let (mut slow, _) = on(&pool, 1);
+    let (mut quick, _) = on(&pool, 1);
+    let (release, wait) = channel::<()>();
+    let handle = slow
+        .server
+        .driver
+        .schedule_update()
+        .then(move |(), _| wait.recv().unwrap());
+    for _ in 0..100 {
+        quick.server.update();
+    }
+    assert!(!handle.is_completed());
+    release.send(()).unwrap();
+    handle.complete();
 }
 
 /// What is under way when things are dropped.
@@ -219,27 +211,25 @@ enum DropPoint {
 
 #[test]
 fn r36_drop_matrix() {
-    within_a_minute(|| {
-        let pool = pool(2);
-        for flight in [
-            Flight::Nothing,
-            Flight::Update,
-            Flight::Flush,
-            Flight::Chained,
-            Flight::Panicking,
+    let pool = pool(2);
+    for flight in [
+        Flight::Nothing,
+        Flight::Update,
+        Flight::Flush,
+        Flight::Chained,
+        Flight::Panicking,
+    ] {
+        for point in [
+            DropPoint::Handle,
+            DropPoint::Leak,
+            DropPoint::Detached,
+            DropPoint::UsedAgain,
         ] {
-            for point in [
-                DropPoint::Handle,
-                DropPoint::Leak,
-                DropPoint::Detached,
-                DropPoint::UsedAgain,
-            ] {
-                for _ in 0..20 {
-                    drop_once(&pool, flight, point);
-                }
+            for _ in 0..20 {
+                drop_once(&pool, flight, point);
             }
         }
-    });
+    }
 }
 
 fn drop_once(pool: &Arc<ThreadPool>, flight: Flight, point: DropPoint) {
@@ -278,16 +268,14 @@ fn drop_once(pool: &Arc<ThreadPool>, flight: Flight, point: DropPoint) {
 
 #[test]
 fn r36_a_driver_may_be_dropped_within_a_job_of_its_own_pool() {
-    within_a_minute(|| {
-        let pool = pool(1);
-        let (world, _) = on(&pool, 2);
-        let (mut other, _) = on(&pool, 1);
-        let World { mut server, .. } = world;
-        let dropped = other.server.driver.schedule_update().then(move |(), _| {
-            server.driver.schedule_update().detach();
-            drop(server);
-            true
-        });
-        assert!(dropped.complete());
+    let pool = pool(1);
+    let (world, _) = on(&pool, 2);
+    let (mut other, _) = on(&pool, 1);
+    let World { mut server, .. } = world;
+    let dropped = other.server.driver.schedule_update().then(move |(), _| {
+        server.driver.schedule_update().detach();
+        drop(server);
+        true
     });
+    assert!(dropped.complete());
 }

@@ -7,6 +7,7 @@ mod dice;
 mod net;
 mod node;
 mod peer;
+mod watchdog;
 mod world;
 
 pub(crate) use dice::Dice;
@@ -15,8 +16,6 @@ pub(crate) use node::{Event, Node};
 pub(crate) use peer::{Peer, data, disconnect, heartbeat, kind_of, request};
 pub(crate) use world::World;
 
-use std::panic::resume_unwind;
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use drumfire::NetworkSettings;
@@ -42,20 +41,4 @@ pub(crate) const fn ms(value: u64) -> Duration {
 /// `len` bytes that differ from their neighbours.
 pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..=u8::MAX).cycle().take(len).collect()
-}
-
-/// Runs `test` on a thread of its own and fails if it is not done in a minute: for what could wait
-/// for itself for ever.
-pub(crate) fn within_a_minute(test: impl FnOnce() + Send + 'static) {
-    let (done, wait) = channel::<()>();
-    let thread = std::thread::spawn(move || {
-        test();
-        drop(done);
-    });
-    if wait.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
-        panic!("still waiting after a minute: a deadlock");
-    }
-    if let Err(panic) = thread.join() {
-        resume_unwind(panic);
-    }
 }

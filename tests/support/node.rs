@@ -11,6 +11,8 @@ use drumfire::interface::NetworkInterface;
 use drumfire::settings::NetworkSettingsBuilder;
 use drumfire::{NetworkDriver, NetworkEvent, ThreadPool};
 
+use super::watchdog;
+
 /// An event, with what it borrowed copied out.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Event {
@@ -172,6 +174,7 @@ impl Node {
     /// R40: everything that entered was passed on or dropped for a reason. A network in memory takes
     /// all it is given, so nothing is ever left queued.
     pub(crate) fn check(&self) {
+        watchdog::pat();
         let statistics = self.driver.statistics();
         for (name, flow) in [
             ("inward", &statistics.inward),

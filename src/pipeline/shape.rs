@@ -1,0 +1,218 @@
+//! A pipeline as the driver knows it: which stages in which order, and what fits through them.
+//!
+//! Nothing here belongs to a connection. Both peers make the same shapes in the same order.
+//!
+//! Source: Unity Transport `NetworkPipeline.cs`.
+
+use std::sync::Arc;
+
+use super::parameters::Parameters;
+use super::stage::PipelineStage;
+use crate::id::StageId;
+use crate::wire::fragment::FragmentRepr;
+use crate::wire::reliable::{MaskClass, ReliableRepr};
+use crate::wire::sequenced::SequencedRepr;
+
+/// One stage of a shape.
+#[derive(Clone, Debug)]
+pub(crate) enum StageKind {
+    /// A stage of drumfire.
+    Builtin(StageId),
+    /// A user's stage: what each connection's copy is made from.
+    Custom(Arc<dyn PipelineStage>),
+}
+
+impl From<StageId> for StageKind {
+    fn from(stage: StageId) -> Self {
+        Self::Builtin(stage)
+    }
+}
+
+impl StageKind {
+    /// Most bytes the stage writes in front of a packet.
+    fn header_capacity(&self, parameters: &Parameters) -> usize {
+        match self {
+            Self::Builtin(StageId::Null | StageId::Simulator) => 0,
+            Self::Builtin(StageId::UnreliableSequenced) => SequencedRepr::LEN,
+            Self::Builtin(StageId::Fragmentation) => FragmentRepr::LEN,
+            Self::Builtin(StageId::ReliableSequenced) => {
+                let window = parameters.receive_window();
+                ReliableRepr::LEN + MaskClass::of(window).capacity(window)
+            }
+            Self::Custom(stage) => stage.header_capacity(),
+        }
+    }
+
+    fn is(&self, id: StageId) -> bool {
+        matches!(self, Self::Builtin(stage) if *stage == id)
+    }
+}
+
+/// A pipeline: stages in the order they were given.
+#[derive(Clone, Debug)]
+pub(crate) struct PipelineShape {
+    stages: Box<[StageKind]>,
+    /// Header capacities, summed from each stage to the last, and 0 behind it.
+    capacities: Box<[usize]>,
+    fragmentation: Option<Fragments>,
+    fragmentation_capacity: usize,
+    window: Option<u16>,
+}
+
+/// Where a shape splits messages.
+#[derive(Clone, Copy, Debug)]
+struct Fragments {
+    /// Header capacity of the stages in front: their headers travel in the first fragment.
+    before: usize,
+    /// Header capacity of this stage and those behind: it is in every fragment.
+    behind: usize,
+    /// Whether a reliable stage comes before it: it keeps copies of whole messages.
+    after_reliable: bool,
+}
+
+impl PipelineShape {
+    /// A pipeline of these stages.
+    pub(crate) fn new(
+        stages: impl IntoIterator<Item = StageKind>,
+        parameters: &Parameters,
+    ) -> Self {
+        let stages: Box<[StageKind]> = stages.into_iter().collect();
+        let capacity = |stage: &StageKind| stage.header_capacity(parameters);
+        let total: usize = stages.iter().map(capacity).sum();
+        let mut left = total;
+        let mut capacities = vec![total];
+        for stage in &stages {
+            left -= capacity(stage);
+            capacities.push(left);
+        }
+        let split = stages.iter().position(|s| s.is(StageId::Fragmentation));
+        let reliable = stages.iter().position(|s| s.is(StageId::ReliableSequenced));
+        let fragmentation = split.map(|at| {
+            let behind = capacities.get(at).copied().unwrap_or(0);
+            Fragments {
+                before: total - behind,
+                behind,
+                after_reliable: reliable.is_some_and(|reliable| reliable < at),
+            }
+        });
+        Self {
+            capacities: capacities.into(),
+            fragmentation,
+            fragmentation_capacity: parameters.fragmentation_capacity,
+            window: reliable.map(|_| parameters.send_window()),
+            stages,
+        }
+    }
+
+    /// The stages, in order.
+    pub(crate) fn stages(&self) -> &[StageKind] {
+        &self.stages
+    }
+
+    /// Most bytes all stages write in front of a packet.
+    pub(crate) fn header_capacity(&self) -> usize {
+        self.capacity_from(0)
+    }
+
+    /// Most bytes the stages from `index` on write in front of a packet.
+    pub(super) fn capacity_from(&self, index: usize) -> usize {
+        self.capacities.get(index).copied().unwrap_or(0)
+    }
+
+    /// Whether a stage behind the one at `index` is reliable.
+    pub(super) fn is_reliable_behind(&self, index: usize) -> bool {
+        let behind = self.stages.iter().skip(index + 1);
+        behind
+            .into_iter()
+            .any(|stage| stage.is(StageId::ReliableSequenced))
+    }
+
+    /// Largest message, for packets with `room` bytes for stage headers and payload.
+    pub(crate) fn max_payload(&self, room: usize) -> usize {
+        match self.fragmentation {
+            Some(fragments) if !fragments.after_reliable => self.fragmentation_capacity,
+            _ => room.saturating_sub(self.header_capacity()),
+        }
+    }
+
+    /// Packets a message of `len` bytes takes.
+    pub(crate) fn packets(&self, len: usize, room: usize) -> usize {
+        let Some(fragments) = self.fragmentation else {
+            return 1;
+        };
+        let block = room.saturating_sub(fragments.behind).max(1);
+        let first = block.saturating_sub(fragments.before);
+        1 + len.saturating_sub(first).div_ceil(block)
+    }
+
+    /// The window messages of this pipeline take part in.
+    pub(crate) fn window(&self) -> Option<u16> {
+        self.window
+    }
+
+    /// Whether an empty message travels at all. Without any header there would be nothing to send,
+    /// and Unity Transport sends nothing.
+    pub(crate) fn carries_empty(&self) -> bool {
+        self.header_capacity() > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Timing;
+    use StageId::{Fragmentation as F, Null, ReliableSequenced as R, UnreliableSequenced as U};
+
+    /// Room at a path MTU of 1,400 on UDP.
+    const ROOM: usize = 1_390;
+
+    fn shape(stages: &[StageId], window: u16) -> PipelineShape {
+        let parameters = Parameters {
+            window,
+            ..Parameters::new(Timing::Prompt)
+        };
+        PipelineShape::new(stages.iter().copied().map(StageKind::from), &parameters)
+    }
+
+    #[test]
+    fn the_largest_payload_is_exact() {
+        for (stages, window, payload) in [
+            (&[][..], 32, 1390),
+            (&[Null], 32, 1390),
+            (&[U], 32, 1388),
+            (&[R], 32, 1378),
+            (&[R], 33, 1374),
+            (&[R], 64, 1374),
+            (&[R], 256, 1350),
+            (&[R], 2040, 1127),
+            (&[F], 32, 4096),
+            (&[F, R], 32, 4096),
+            (&[R, F], 32, 1376),
+        ] {
+            assert_eq!(shape(stages, window).max_payload(ROOM), payload);
+        }
+    }
+
+    #[test]
+    fn a_message_takes_as_many_packets_as_its_blocks() {
+        for (stages, len, packets) in [
+            (&[F][..], 0, 1),
+            (&[F], 1388, 1),
+            (&[F], 1389, 2),
+            (&[F], 2776, 2),
+            (&[F, U], 2777, 3),
+            (&[F, R], 1376, 1),
+            (&[F, R], 1377, 2),
+            (&[U, F], 1386, 1),
+            (&[U, F], 1387, 2),
+            (&[U, F], 1386 + 1388, 2),
+            (&[U], 9_999, 1),
+        ] {
+            assert_eq!(
+                shape(stages, 32).packets(len, ROOM),
+                packets,
+                "{stages:?} {len}"
+            );
+        }
+    }
+}
