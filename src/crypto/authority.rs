@@ -92,3 +92,21 @@ impl Authority {
         }
     }
 }
+
+/// None of the given CAs has the name of the leaf's issuer.
+pub(super) fn unknown_issuer(leaf: &Certificate, authorities: &[Authority]) -> VerifyError {
+    const SHOWN: usize = 3;
+    let mut given: Vec<_> = authorities
+        .iter()
+        .take(SHOWN)
+        .map(|one| format!("`{}`", one.certificate().subject()))
+        .collect();
+    if authorities.len() > SHOWN {
+        given.push(format!("{} more", authorities.len() - SHOWN));
+    }
+    VerifyError::UnknownIssuer {
+        subject: leaf.subject(),
+        issuer: leaf.issuer(),
+        given: given.join(", "),
+    }
+}

@@ -19,6 +19,7 @@ use x509_cert::ext::pkix::{
 use x509_cert::name::Name;
 
 use super::fingerprint::Fingerprint;
+use super::printable::printable;
 use super::provider::{provider, sha256};
 use super::raw::{PublicKey, Raw};
 use super::verify_error::VerifyError;
@@ -266,24 +267,6 @@ fn name_text(name: &Name) -> String {
     } else {
         printable(&text)
     }
-}
-
-/// Text of a stranger, fit for a log: no control characters, and not long (R40).
-pub(super) fn printable(text: &str) -> String {
-    const MOST: usize = 120;
-    let mut clean = String::new();
-    for (index, letter) in text.chars().enumerate() {
-        if index == MOST {
-            clean.push('…');
-            break;
-        }
-        if letter.is_control() {
-            clean.extend(letter.escape_default());
-        } else {
-            clean.push(letter);
-        }
-    }
-    clean
 }
 
 impl fmt::Debug for Certificate {

@@ -6,7 +6,7 @@ use rustls_pki_types::CertificateDer;
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 use x509_cert::certificate::Version;
 
-use super::authority::Authority;
+use super::authority::{Authority, unknown_issuer};
 use super::certificate::{Certificate, Purpose};
 use super::legacy;
 use super::provider::provider;
@@ -162,23 +162,5 @@ fn explain(
             subject,
             cause: other.to_string(),
         },
-    }
-}
-
-/// None of the given CAs has the name of the leaf's issuer.
-pub(super) fn unknown_issuer(leaf: &Certificate, authorities: &[Authority]) -> VerifyError {
-    const SHOWN: usize = 3;
-    let mut given: Vec<_> = authorities
-        .iter()
-        .take(SHOWN)
-        .map(|one| format!("`{}`", one.certificate().subject()))
-        .collect();
-    if authorities.len() > SHOWN {
-        given.push(format!("{} more", authorities.len() - SHOWN));
-    }
-    VerifyError::UnknownIssuer {
-        subject: leaf.subject(),
-        issuer: leaf.issuer(),
-        given: given.join(", "),
     }
 }

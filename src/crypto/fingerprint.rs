@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::TrustError;
-use super::certificate::printable;
+use super::printable::printable;
 
 /// SHA-256 of a certificate, as `openssl x509 -noout -fingerprint -sha256` prints it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -16,9 +16,9 @@ use super::certificate::{Certificate, CommonName, Purpose};
 use super::fingerprint::Fingerprint;
 use super::identity_error::IdentityError;
 use super::pem::{self, KeyForm};
-use super::provider::{Authentication, CryptoError, provider};
+use super::provider::{CryptoError, provider};
 use super::raw::PublicKey;
-use super::signature::SignatureScheme;
+use super::scheme::{Authentication, SignatureScheme};
 use super::wall_time::WallTime;
 use super::warning::CertificateWarning;
 

@@ -3,9 +3,8 @@
 //! No path is built here. A version-1 certificate cannot say whether it is a CA, so it is never more
 //! than a leaf: its issuer's name must be a given CA's, and the signature must be by that CA's key.
 
-use super::authority::Authority;
+use super::authority::{Authority, unknown_issuer};
 use super::certificate::{Certificate, Purpose};
-use super::chain::unknown_issuer;
 use super::provider::provider;
 use super::verify_error::VerifyError;
 use super::wall_time::WallTime;

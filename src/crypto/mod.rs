@@ -29,9 +29,11 @@ mod key_log;
 mod legacy;
 mod name;
 mod pem;
+mod printable;
 mod provider;
 mod raw;
 mod record_key;
+mod scheme;
 mod secret;
 mod signature;
 #[cfg(feature = "platform-roots")]
@@ -50,12 +52,11 @@ pub(crate) use exchange::{Finished, HelloRandom, KeyExchange, MasterSecret, Reco
 #[cfg(feature = "key-log")]
 pub(crate) use key_log::KeyLog;
 pub(crate) use name::ServerName;
-pub(crate) use provider::{
-    Authentication, CipherSuite, CryptoError, Group, aes_is_fast, constant_time_equal,
-};
+pub(crate) use provider::{CipherSuite, CryptoError, Group, aes_is_fast, constant_time_equal};
 pub(crate) use record_key::{NONCE_LEN, OpenFailed, RecordKey, SealFailed, TAG_LEN, Tag};
+pub(crate) use scheme::{Authentication, SignatureScheme};
 pub(crate) use secret::Secret;
-pub(crate) use signature::{SignatureScheme, verify_signature};
+pub(crate) use signature::verify_signature;
 pub(crate) use transcript::{Digest, Transcript};
 
 pub use fingerprint::Fingerprint;

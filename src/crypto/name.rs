@@ -4,7 +4,8 @@ use rustls_pki_types::ServerName as WireName;
 use thiserror::Error;
 use webpki::EndEntityCert;
 
-use super::certificate::{Certificate, CommonName, printable};
+use super::certificate::{Certificate, CommonName};
+use super::printable::printable;
 use super::verify_error::{CommonNameRefusal, VerifyError};
 
 /// A server name that cannot be any certificate's.

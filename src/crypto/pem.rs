@@ -6,8 +6,8 @@
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroize;
 
-use super::certificate::printable;
 use super::identity_error::PemError;
+use super::printable::printable;
 use super::secret::SecretBytes;
 
 const BEGIN: &str = "-----BEGIN ";

@@ -14,18 +14,13 @@ use rustls::{NamedGroup, SupportedCipherSuite, quic};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
+use super::scheme::{Authentication, SignatureScheme};
 use super::secret::Secret;
-use super::signature::SignatureScheme;
 
 #[cfg(feature = "aws-lc-rs")]
 use rustls::crypto::aws_lc_rs as backend;
 #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
 use rustls::crypto::ring as backend;
-
-#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
-compile_error!(
-    "drumfire needs a cryptographic provider: turn on the feature `aws-lc-rs` (a default one) or `ring`"
-);
 
 /// A cryptographic operation that did not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -55,15 +50,6 @@ pub(crate) enum CipherSuite {
     EcdsaChaCha20Poly1305,
     /// `TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256` (RFC 7905).
     RsaChaCha20Poly1305,
-}
-
-/// What key a suite's server certificate must have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Authentication {
-    /// An ECDSA key; Ed25519 counts as one (RFC 8422 §5.1.1).
-    Ecdsa,
-    /// An RSA key.
-    Rsa,
 }
 
 /// How a suite protects records.

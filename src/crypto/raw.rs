@@ -9,7 +9,7 @@ use x509_cert::der::asn1::{AnyRef, BitStringRef, UintRef};
 use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::der::{self, Decode, Reader, SliceReader, Tag};
 
-use super::provider::Authentication;
+use super::scheme::Authentication;
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");

@@ -1,7 +1,7 @@
 //! Identities from PEM: every form of key, every order of chain, every mistake named.
 
 use super::*;
-use crate::crypto::provider::Authentication;
+use crate::crypto::scheme::Authentication;
 use crate::crypto::{
     CertificateWarning, Identity, IdentityError, Side, SignatureScheme, verify_signature,
 };
