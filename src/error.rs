@@ -183,6 +183,14 @@ pub enum BindError {
         /// What was asked for.
         endpoint: NetworkEndpoint,
     },
+    /// Every ephemeral port is taken.
+    #[error(
+        "no free port is left for {endpoint}: close sockets, or widen the range (`sysctl net.ipv4.ip_local_port_range`)"
+    )]
+    NoPortLeft {
+        /// What was asked for.
+        endpoint: NetworkEndpoint,
+    },
     /// Ports below 1024 and some addresses need privileges.
     #[error("no permission to bind {endpoint}")]
     PermissionDenied {
@@ -221,7 +229,9 @@ impl BindError {
     /// Sorts a system error of `bind` or `socket` into its variant.
     pub(crate) fn from_io(endpoint: NetworkEndpoint, source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::AddrInUse => Self::AddressInUse { endpoint },
+            // The system says "in use" when it has no ephemeral port left to pick, too.
+            io::ErrorKind::AddrInUse if endpoint.port() != 0 => Self::AddressInUse { endpoint },
+            io::ErrorKind::AddrInUse => Self::NoPortLeft { endpoint },
             io::ErrorKind::AddrNotAvailable => Self::AddressNotAvailable { endpoint },
             io::ErrorKind::PermissionDenied => Self::PermissionDenied { endpoint },
             // EMFILE and ENFILE have no stable kind.
@@ -394,8 +404,9 @@ mod tests {
 
     #[test]
     fn system_errors_of_bind_find_their_variant() {
-        let sorted =
-            |kind: io::ErrorKind| BindError::from_io(NetworkEndpoint::Invalid, kind.into());
+        let sorted = |kind: io::ErrorKind| {
+            BindError::from_io(NetworkEndpoint::loopback_ipv4(7777), kind.into())
+        };
         assert!(matches!(
             sorted(io::ErrorKind::AddrInUse),
             BindError::AddressInUse { .. }
@@ -409,6 +420,11 @@ mod tests {
             BindError::PermissionDenied { .. }
         ));
         assert!(matches!(sorted(io::ErrorKind::Other), BindError::Io { .. }));
+        let any = NetworkEndpoint::any_ipv4(0);
+        assert!(matches!(
+            BindError::from_io(any, io::ErrorKind::AddrInUse.into()),
+            BindError::NoPortLeft { .. }
+        ));
     }
 
     #[test]

@@ -121,6 +121,10 @@ impl<'d, T: Send + 'static> JobHandle<'d, T> {
     /// unread is the game thread's after `complete`. State goes in and comes out by value, since a
     /// handle that is leaked must not leave a borrow behind.
     ///
+    /// It sees what its own update brought. Connections to accept and events that an earlier update
+    /// left over have come to the front, and are the game thread's: a server of jobs alone accepts
+    /// and reads in a loop until there is none.
+    ///
     /// A panic is raised again by [`complete`](Self::complete); jobs chained behind it do not run.
     pub fn then<U: Send + 'static>(
         self,
