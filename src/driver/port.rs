@@ -182,14 +182,17 @@ impl<'a> Sender<'a> {
         pipeline: NetworkPipeline,
         required: usize,
     ) -> Result<SendGuard<'_>, SendError> {
-        let sending = Sending {
+        self.sending().begin(self.outbox, pipeline, required)
+    }
+
+    fn sending(&self) -> Sending<'a, 'a> {
+        Sending {
             snapshot: self.snapshot,
             state: self.state,
             shape: self.shape,
             marks: self.marks,
             lane: self.lane,
-        };
-        sending.begin(self.outbox, pipeline, required)
+        }
     }
 
     fn into_send(
@@ -197,13 +200,6 @@ impl<'a> Sender<'a> {
         pipeline: NetworkPipeline,
         required: usize,
     ) -> Result<SendGuard<'a>, SendError> {
-        let sending = Sending {
-            snapshot: self.snapshot,
-            state: self.state,
-            shape: self.shape,
-            marks: self.marks,
-            lane: self.lane,
-        };
-        sending.begin(self.outbox, pipeline, required)
+        self.sending().begin(self.outbox, pipeline, required)
     }
 }
