@@ -143,10 +143,7 @@ impl Back {
                 continue;
             };
             match crew {
-                Some(crew) => match crew.dispatch(work) {
-                    Ok(()) => out += 1,
-                    Err(work) => self.take_in(run(work)),
-                },
+                Some(crew) => self.give_away(work, crew, &mut out),
                 None => self.take_in(run(work)),
             }
         }
@@ -172,12 +169,18 @@ impl Back {
             let Some(work) = self.send_out(index, Mode::Slice) else {
                 continue;
             };
-            match crew.dispatch(work) {
-                Ok(()) => *out += 1,
-                Err(work) => self.take_in(run(work)),
-            }
+            self.give_away(work, crew, out);
         }
         crew.announce();
+    }
+
+    /// Gives one piece of work to the crew, or does it here if the crew has its hands full.
+    fn give_away(&mut self, work: Work, crew: &Crew, out: &mut usize) {
+        self.collect(crew, out);
+        match crew.dispatch(work, *out) {
+            Ok(()) => *out += 1,
+            Err(work) => self.take_in(run(work)),
+        }
     }
 
     /// Packs a shard up, with its staged arrivals.

@@ -162,8 +162,12 @@ impl<B, W> Task<B, W> {
         }
     }
 
-    /// Gives work away. It comes back if there is no room for it.
-    pub(crate) fn dispatch(&self, work: W) -> Result<(), W> {
+    /// Gives work away, while `out` pieces are under way. It comes back if there is no room for it
+    /// or, later, for its result.
+    pub(crate) fn dispatch(&self, work: W, out: usize) -> Result<(), W> {
+        if out >= self.done.capacity() {
+            return Err(work);
+        }
         self.work.push(work)
     }
 
@@ -249,8 +253,11 @@ impl<B, W> Task<B, W> {
         while let Some(work) = self.work.pop() {
             any = true;
             self.taken.fetch_add(1, Ordering::Relaxed);
-            // There is room: the done queue is as large as the work queue, which it all came from.
-            let _ = self.done.push(run(work));
+            let room = self.done.push(run(work));
+            debug_assert!(
+                room.is_ok(),
+                "dispatch gives no more away than `done` holds"
+            );
         }
         if any {
             let _hand = self.hand.lock();
@@ -272,7 +279,7 @@ mod tests {
     fn lead(task: &Task<u64, u64>, mut back: u64, pieces: u64) {
         let mut out = 0;
         for piece in 0..pieces {
-            assert_eq!(task.dispatch(piece), Ok(()));
+            assert_eq!(task.dispatch(piece, out), Ok(()));
             out += 1;
         }
         task.announce();
@@ -325,6 +332,22 @@ mod tests {
                 thread.join().unwrap();
             }
         }
+    }
+
+    #[test]
+    fn no_more_is_given_away_than_there_is_room_for_what_comes_of_it() {
+        let task = Task::<u64, u64>::new(2);
+        let mut out = 0;
+        while task.dispatch(out, out as usize).is_ok() {
+            out += 1;
+            // The crew is quick: the work queue is empty again, nothing has been collected.
+            assert!(task.run_all(&mut |piece| piece));
+        }
+        assert_eq!(out, 2);
+        assert_eq!(task.collect(), Some(0));
+        assert_eq!(task.dispatch(2, 1), Ok(()));
+        assert!(task.run_all(&mut |piece| piece));
+        assert_eq!([task.collect(), task.collect()], [Some(1), Some(2)]);
     }
 
     #[test]

@@ -8,8 +8,9 @@ use super::Task;
 fn lead(task: &Task<u32, u32>, mut back: u32) {
     let mut out = 0;
     for piece in 1..=2 {
-        if task.dispatch(piece).is_ok() {
-            out += 1;
+        match task.dispatch(piece, out) {
+            Ok(()) => out += 1,
+            Err(piece) => back += piece * 10,
         }
     }
     task.announce();
@@ -32,6 +33,21 @@ fn lead(task: &Task<u32, u32>, mut back: u32) {
 fn loom_a_lead_a_helper_and_the_one_who_completes_agree_on_the_sum() {
     loom::model(|| {
         let task = Arc::new(Task::<u32, u32>::new(2));
+        task.submit(0);
+        let helper = {
+            let task = task.clone();
+            loom::thread::spawn(move || task.assist(|piece| piece * 10))
+        };
+        let back = task.complete(|back| lead(&task, back), |piece| piece * 10);
+        assert_eq!(back, Some(30));
+        helper.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_a_hand_over_smaller_than_the_work_loses_none_of_it() {
+    loom::model(|| {
+        let task = Arc::new(Task::<u32, u32>::new(1));
         task.submit(0);
         let helper = {
             let task = task.clone();
