@@ -13,6 +13,8 @@ use super::site::Mode;
 use super::task::Task;
 use super::timing::Stopwatch;
 use super::work::{Work, run};
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+use super::handshakes;
 use super::{finish, receive, route};
 use crate::buffer::batch::{BATCH_SIZE, ReceiveBatch};
 use crate::id::LANES_PER_SHARD;
@@ -51,6 +53,10 @@ impl Back {
             self.serve_all(crew, out, mode);
             self.core.phase = Phase::Chained;
             let mut watch = Stopwatch::start();
+            #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+            if mode == Mode::Last {
+                handshakes::handshakes(self, &mut watch);
+            }
             finish::finish(self, &mut watch);
         }
         Step::Done

@@ -37,6 +37,21 @@ impl Endings {
     }
 }
 
+/// A secure connection was not made, and why.
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HandshakeFailure {
+    /// The connection it was for, if it was started here. It ends with
+    /// [`AuthenticationFailure`](crate::DisconnectReason::AuthenticationFailure). A client that
+    /// failed has none: it never got as far.
+    pub connection: Option<NetworkConnection>,
+    /// The peer's address.
+    pub remote: crate::address::NetworkEndpoint,
+    /// What failed, in words, with the remedy.
+    pub error: crate::secure::dtls::HandshakeError,
+}
+
 /// What an update has for the front.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -46,6 +61,12 @@ pub(crate) struct Outcome {
     pub(crate) incoming: Vec<Incoming>,
     /// Slots whose connection is over; free again once their events are read.
     pub(crate) closed: Vec<u32>,
+    /// Who the peers of connections proved to be.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    pub(crate) peers: Vec<(NetworkConnection, std::sync::Arc<crate::crypto::PeerIdentity>)>,
+    /// Secure connections that were not made.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    pub(crate) failures: Vec<HandshakeFailure>,
     /// Pieces of work that helpers took.
     pub(crate) taken: usize,
 }

@@ -42,6 +42,7 @@
 mod client;
 mod closing;
 mod discovery;
+pub(crate) mod guard;
 pub(crate) mod proof;
 mod receive;
 mod roaming;
@@ -50,6 +51,7 @@ mod send;
 mod server;
 mod state;
 mod survey;
+mod secured;
 mod timers;
 
 #[cfg(test)]
@@ -121,6 +123,16 @@ pub(crate) enum Notice {
     Validated { lane: u8 },
     /// The connection has moved to another address.
     Moved { lane: u8, from: Path, to: Path },
+    /// The peer of a guarded lane has asked for a connection under this token.
+    Named { lane: u8, token: Token },
+    /// The peer of a guarded lane speaks under the token of another connection.
+    Astray { lane: u8, path: Path, token: Token },
+    /// The peer of a guarded lane, which has a connection, asks for another one: it has begun anew.
+    Supplanted { lane: u8, path: Path },
+    /// Somebody at the address of a silent peer says hello.
+    Knocked { lane: u8 },
+    /// The keys of a guarded lane are to be renewed.
+    KeysAging { lane: u8 },
     /// The connection is over and its token forgotten. Its Disconnect event, if any, is in the inbox.
     Closed {
         lane: u8,
@@ -179,6 +191,11 @@ impl Link {
             roaming: None,
             path_mtu: u16::MAX,
         }
+    }
+
+    /// Its name on the wire.
+    pub(crate) fn token(&self) -> Token {
+        self.token
     }
 
     /// Where packets go.
