@@ -188,6 +188,8 @@ fn emit(kind: Kind, line: &str) {
         Kind::InternalError => tracing::error!(target: "drumfire", "{line}"),
         Kind::UnityTransport1
         | Kind::DtlsOnPlainPort
+        | Kind::PlainOnSecurePort
+        | Kind::HandshakeFailed
         | Kind::ConnectionRefused
         | Kind::UnderLoad
         | Kind::Interface => tracing::warn!(target: "drumfire", "{line}"),

@@ -46,6 +46,8 @@ pub use crypto::{
     CertificateWarning, CommonNameRefusal, Fingerprint, Identity, IdentityError, PeerIdentity,
     PemError, ServerNameError, Trust, TrustError, VerifyError, WallTime,
 };
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub use driver::HandshakeFailure;
 pub use driver::{
     Concurrent, ConnectionPort, DriverError, Events, JobHandle, NetworkDriver, NetworkEvent,
     SendGuard, Sender,

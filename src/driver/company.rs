@@ -1,13 +1,12 @@
 //! Who is there: the identities of peers, and the connections that were not made.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 
 use super::NetworkDriver;
 use crate::crypto::PeerIdentity;
 use crate::error::SettingsError;
 use crate::id::NetworkConnection;
-use crate::job::{HandshakeFailure, Outcome};
+use crate::job::{HandshakeFailure, Outcome, Secured};
 use crate::settings::SecureServer;
 
 /// Failures kept for an application that does not ask for them.
@@ -16,14 +15,14 @@ const KEPT_FAILURES: usize = 64;
 /// What handshakes have told of peers.
 #[derive(Debug, Default)]
 pub(super) struct Company {
-    peers: HashMap<NetworkConnection, Arc<PeerIdentity>>,
+    secured: HashMap<NetworkConnection, Secured>,
     failures: VecDeque<HandshakeFailure>,
 }
 
 impl Company {
     /// Takes over what an update has found out.
     pub(super) fn take(&mut self, outcome: &mut Outcome) {
-        self.peers.extend(outcome.peers.drain(..));
+        self.secured.extend(outcome.secured.drain(..));
         for failure in outcome.failures.drain(..) {
             if self.failures.len() == KEPT_FAILURES {
                 self.failures.pop_front();
@@ -34,8 +33,8 @@ impl Company {
 
     /// The connection's slot is free again.
     pub(super) fn forget(&mut self, connection: NetworkConnection) {
-        if !self.peers.is_empty() {
-            self.peers.remove(&connection);
+        if !self.secured.is_empty() {
+            self.secured.remove(&connection);
         }
     }
 }
@@ -44,7 +43,13 @@ impl NetworkDriver {
     /// Who the peer of a secure connection proved to be: its certificate, names and fingerprint.
     /// None for a client that showed no certificate, a plain connection, and handles that name none.
     pub fn peer_identity(&self, connection: NetworkConnection) -> Option<&PeerIdentity> {
-        self.company.peers.get(&connection).map(Arc::as_ref)
+        self.company.secured.get(&connection)?.peer.as_deref()
+    }
+
+    /// The cipher suite of a secure connection, by its name in the registry of the IANA; none for a
+    /// plain one, and for handles that name none.
+    pub fn cipher_suite(&self, connection: NetworkConnection) -> Option<&'static str> {
+        Some(self.company.secured.get(&connection)?.suite.name())
     }
 
     /// The oldest secure connection that was not made and has not been asked for, with the reason in

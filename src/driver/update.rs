@@ -84,6 +84,7 @@ pub(super) fn build_back(
         overlap: settings.workers().slice_overlap == SliceOverlap::On,
         seed,
         rooms: record,
+        #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
         unhurried: settings.connection().fixed_frame_time.is_some(),
         phase: Phase::Chained,
     };

@@ -111,7 +111,11 @@ impl Endpoint {
     }
 
     /// Takes a slot for a client whose handshake has ended well; none if there is no room for it.
-    pub(crate) fn admit_secured(&mut self, now: Timestamp, remote: &NetworkEndpoint) -> Option<u32> {
+    pub(crate) fn admit_secured(
+        &mut self,
+        now: Timestamp,
+        remote: &NetworkEndpoint,
+    ) -> Option<u32> {
         let charge = self.prefixes.charge(remote);
         let full = self.prefixes.share(charge) == Share::Full
             || self.slots.waiting() >= self.limits.waiting_for_accept_max;
@@ -157,6 +161,7 @@ impl Endpoint {
     }
 
     /// The slot whose association is with `remote`.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
     pub(crate) fn at(&self, remote: &NetworkEndpoint) -> Option<u32> {
         self.homes.slot(remote)
     }

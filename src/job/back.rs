@@ -73,6 +73,7 @@ pub(crate) struct Core {
     /// Room around the packets that jobs make up.
     pub(crate) rooms: Rooms,
     /// Whether handshakes may take as long as they do: time is not real.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
     pub(crate) unhurried: bool,
     pub(crate) phase: Phase,
 }
@@ -97,7 +98,8 @@ impl Back {
         while self.shards.len() <= shard {
             let index = self.shards.len();
             let random = Random::new(self.core.seed, 1 + u64::try_from(index).unwrap_or(0));
-            self.shards.push(Some(Box::new(Shard::new(index, random, self.core.rooms))));
+            self.shards
+                .push(Some(Box::new(Shard::new(index, random, self.core.rooms))));
             self.desks.push(Desk::default());
             self.core.staging.push(Staging {
                 runs: Runs::default(),

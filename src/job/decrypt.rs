@@ -32,7 +32,9 @@ pub(crate) fn decrypt(shard: &mut Shard, site: &Site) {
         {
             Some(guard) => open(guard, arrival, datagram, more, inward, site.now.at),
             None => {
-                inward.drops.count(crate::counters::DropReason::NoAssociation);
+                inward
+                    .drops
+                    .count(crate::counters::DropReason::NoAssociation);
                 arrival.kind = ArrivalKind::Spent;
             }
         }

@@ -57,12 +57,7 @@ pub(super) fn handle(
     }
 }
 
-fn handle_packet(
-    slot: &mut Option<Link>,
-    arrival: &Arrival,
-    packet: &[u8],
-    cx: &mut Context<'_>,
-) {
+fn handle_packet(slot: &mut Option<Link>, arrival: &Arrival, packet: &[u8], cx: &mut Context<'_>) {
     let named = peek_token(packet);
     match (slot.as_mut(), named) {
         (Some(link), Some((Kind::Request, token))) if token != link.token() => {
@@ -81,7 +76,13 @@ fn handle_packet(
                 lane: cx.lane,
                 token,
             });
-            *slot = Some(Link::admit(token, &arrival.path, packet, arrival.number, cx));
+            *slot = Some(Link::admit(
+                token,
+                &arrival.path,
+                packet,
+                arrival.number,
+                cx,
+            ));
         }
         (None, Some((_, token))) => {
             cx.inward.drops.count(DropReason::UnknownToken);

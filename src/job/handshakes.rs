@@ -3,15 +3,13 @@
 //! An update gives them a few milliseconds and no more; what is left comes with the next ones. Where
 //! time is virtual they take as long as they take, so that a run repeats.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::back::Back;
-use super::outcome::HandshakeFailure;
+use super::outcome::{HandshakeFailure, Secured};
 use super::rehouse;
 use super::timing::Stopwatch;
 use crate::buffer::runs::ArrivalKind;
-use crate::crypto::PeerIdentity;
 use crate::endpoint::Hall;
 use crate::endpoint::hall::{Arrived, Event};
 use crate::error::DisconnectReason;
@@ -83,11 +81,15 @@ fn arrive(back: &mut Back, arrived: Arrived) {
             slot
         }
     };
-    if let Some(peer) = &peer {
-        introduce(back, slot, peer);
-    }
-    let version = back.core.endpoint.connection(slot).version();
-    rehouse::install(back, slot, Guard::new(association, peer, version, now));
+    let connection = back.core.endpoint.connection(slot);
+    let secured = Secured {
+        suite: association.suite(),
+        peer: peer.clone(),
+    };
+    back.outcome.secured.push((connection, secured));
+    let records = back.core.site.rules.settings.limits().records_per_key;
+    let guard = Guard::new(association, records, peer, connection.version(), now);
+    rehouse::install(back, slot, guard);
     if let Some((shard, lane)) = rehouse::shard_of(back, slot)
         && let Some(Some(link)) = shard.links.get_mut(lane)
     {
@@ -103,17 +105,11 @@ fn arrive(back: &mut Back, arrived: Arrived) {
     }
 }
 
-/// Tells the application who the peer of a connection is.
-fn introduce(back: &mut Back, slot: u32, peer: &Arc<PeerIdentity>) {
-    let connection = back.core.endpoint.connection(slot);
-    back.outcome.peers.push((connection, peer.clone()));
-}
-
 /// A connection that has no association will get none. One whose keys were to be renewed goes on
 /// with those it has.
 fn fail(back: &mut Back, slot: u32) {
-    let is_secured = rehouse::shard_of(back, slot)
-        .is_some_and(|(shard, lane)| shard.guard(lane).is_some());
+    let is_secured =
+        rehouse::shard_of(back, slot).is_some_and(|(shard, lane)| shard.guard(lane).is_some());
     if !is_secured {
         rehouse::end(back, slot, DisconnectReason::AuthenticationFailure);
     }

@@ -8,13 +8,13 @@
 use std::time::Duration;
 
 use super::back::{Back, Phase};
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+use super::handshakes;
 use super::shard::is_due;
 use super::site::Mode;
 use super::task::Task;
 use super::timing::Stopwatch;
 use super::work::{Work, run};
-#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
-use super::handshakes;
 use super::{finish, receive, route};
 use crate::buffer::batch::{BATCH_SIZE, ReceiveBatch};
 use crate::id::LANES_PER_SHARD;

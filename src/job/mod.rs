@@ -40,6 +40,8 @@ pub(crate) use lead::{Crew, Step, lead};
 pub use outcome::Endings;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use outcome::HandshakeFailure;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub(crate) use outcome::Secured;
 pub(crate) use outcome::{Incoming, Outcome};
 pub use parallel::ParallelIterator;
 pub(crate) use parallel::par_lanes;

@@ -37,6 +37,15 @@ impl Endings {
     }
 }
 
+/// How a connection is secured.
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+#[derive(Clone, Debug)]
+pub(crate) struct Secured {
+    pub(crate) suite: crate::crypto::CipherSuite,
+    /// Who the peer proved to be; none for a client that showed no certificate.
+    pub(crate) peer: Option<std::sync::Arc<crate::crypto::PeerIdentity>>,
+}
+
 /// A secure connection was not made, and why.
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,9 +70,9 @@ pub(crate) struct Outcome {
     pub(crate) incoming: Vec<Incoming>,
     /// Slots whose connection is over; free again once their events are read.
     pub(crate) closed: Vec<u32>,
-    /// Who the peers of connections proved to be.
+    /// How connections have been secured.
     #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
-    pub(crate) peers: Vec<(NetworkConnection, std::sync::Arc<crate::crypto::PeerIdentity>)>,
+    pub(crate) secured: Vec<(NetworkConnection, Secured)>,
     /// Secure connections that were not made.
     #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
     pub(crate) failures: Vec<HandshakeFailure>,

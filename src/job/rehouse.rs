@@ -10,7 +10,6 @@ use crate::address::Path;
 use crate::error::DisconnectReason;
 use crate::id::LANES_PER_SHARD;
 use crate::link::guard::{Guard, MOST_STRANGERS};
-use crate::time::Timestamp;
 use crate::wire::connection::Token;
 
 /// What a guarded lane has reported.
@@ -64,7 +63,9 @@ fn follow(back: &mut Back, from: u32, path: &Path, token: Token) {
     vacate(back, from);
     back.core.endpoint.house(to, path.remote);
     install(back, to, guard);
-    if let Some(Some(link)) = shard_of(back, to).map(|(shard, lane)| shard.links.get_mut(lane).and_then(Option::as_mut)) {
+    if let Some(Some(link)) =
+        shard_of(back, to).map(|(shard, lane)| shard.links.get_mut(lane).and_then(Option::as_mut))
+    {
         link.handle_rehomed(path);
     }
 }
@@ -114,7 +115,11 @@ pub(super) fn end(back: &mut Back, slot: u32, reason: DisconnectReason) {
     else {
         return;
     };
-    if shard.links.get_mut(lane).is_none_or(|link| link.take().is_none()) {
+    if shard
+        .links
+        .get_mut(lane)
+        .is_none_or(|link| link.take().is_none())
+    {
         return;
     }
     if let Some(guard) = shard.guards.get_mut(lane) {
@@ -147,23 +152,21 @@ pub(super) fn install(back: &mut Back, slot: u32, mut guard: Guard) {
 }
 
 /// Has the lane of a slot served with the next update.
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub(super) fn rouse(back: &mut Back, slot: u32) {
     let (index, lane) = place(slot);
     if let Some(Some(shard)) = back.shards.get_mut(index)
         && let Some(deadline) = shard.deadlines.get_mut(lane)
     {
-        deadline.at = Timestamp::ZERO;
+        deadline.at = crate::time::Timestamp::ZERO;
     }
     if let Some(wake) = back.core.wake.get_mut(index) {
-        wake.at = Timestamp::ZERO;
+        wake.at = crate::time::Timestamp::ZERO;
     }
 }
 
 /// The shard of a slot, and its lane there.
-pub(super) fn shard_of(
-    back: &mut Back,
-    slot: u32,
-) -> Option<(&mut super::shard::Shard, usize)> {
+pub(super) fn shard_of(back: &mut Back, slot: u32) -> Option<(&mut super::shard::Shard, usize)> {
     let (index, lane) = place(slot);
     let shard = back.shards.get_mut(index)?.as_mut()?;
     Some((shard, lane))

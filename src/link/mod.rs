@@ -42,16 +42,20 @@
 mod client;
 mod closing;
 mod discovery;
+#[cfg_attr(
+    not(any(feature = "aws-lc-rs", feature = "ring")),
+    expect(dead_code, reason = "a build without a provider has no guards")
+)]
 pub(crate) mod guard;
 pub(crate) mod proof;
 mod receive;
 mod roaming;
 mod rules;
+mod secured;
 mod send;
 mod server;
 mod state;
 mod survey;
-mod secured;
 mod timers;
 
 #[cfg(test)]

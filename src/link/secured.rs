@@ -14,6 +14,7 @@ impl Link {
     }
 
     /// The handshake is over: a client's request leaves at once, whenever the last one was due.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
     pub(crate) fn handle_secured(&mut self, path: &Path) {
         if let State::Requesting(request) = &mut self.state {
             request.sent_at = None;

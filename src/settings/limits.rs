@@ -92,6 +92,8 @@ pub struct Limits {
     pub handshake_rate: u32,
     /// See [`NetworkSettingsBuilder::handshake_rate_per_ip`].
     pub handshake_rate_per_ip: u32,
+    /// See [`NetworkSettingsBuilder::records_per_key`].
+    pub records_per_key: Option<u64>,
     /// See [`NetworkSettingsBuilder::log_lines_per_second`].
     pub log_lines_per_second: u32,
     /// See [`NetworkSettingsBuilder::log_addresses`].
@@ -119,6 +121,7 @@ impl Default for Limits {
             dtls_half_open_per_ip: 32,
             handshake_rate: 500,
             handshake_rate_per_ip: 20,
+            records_per_key: None,
             log_lines_per_second: 10,
             log_addresses: LogAddresses::default(),
         }
@@ -208,6 +211,15 @@ impl Limits {
             1..=1_000_000,
             "handshakes a second",
         )?;
+        if let Some(value) = self.records_per_key {
+            number_or(
+                "records_per_key",
+                value,
+                100..=1 << 48,
+                "records",
+                "the keys' own limit",
+            )?;
+        }
         number(
             "log_lines_per_second",
             self.log_lines_per_second,
@@ -311,6 +323,17 @@ impl NetworkSettingsBuilder {
     /// Source: drumfire; Unity has no limit.
     pub fn handshake_rate_per_ip(mut self, value: u32) -> Self {
         self.limits.handshake_rate_per_ip = value;
+        self
+    }
+
+    /// Most records that one key seals; never more than the key's own limit of 2^23 with
+    /// AES-256-GCM and 2^48 with ChaCha20-Poly1305 (R16). At nine tenths of it a client renews its
+    /// keys by itself; at the limit the connection ends with `DisconnectReason::KeyLimit`.
+    ///
+    /// Unit: records. Default: 0, the key's own limit. Range: 0, or 100 to 2^48.
+    /// Source: drumfire.
+    pub fn records_per_key(mut self, value: u64) -> Self {
+        self.limits.records_per_key = (value != 0).then_some(value);
         self
     }
 

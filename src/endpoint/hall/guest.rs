@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::address::{AddressPrefix, Path};
+use crate::counters::DropReason;
 use crate::crypto::WallTime;
 use crate::secure::Outgoing;
 use crate::secure::dtls::{
-    ClientConfig, ClientHandshake, Progress, ServerConfig, ServerHandshake, VerifiedHello,
+    ClientConfig, ClientHandshake, Progress, ServerConfig, ServerHandshake, Turn, VerifiedHello,
 };
 use crate::time::Timestamp;
 
@@ -123,15 +124,13 @@ impl Guest {
         self.awaits_signature = false;
         match &mut self.role {
             Role::Server(handshake) => handshake.sign(now, out),
-            Role::Client(client) => {
-                match ClientHandshake::start(&client.config, now, date, out) {
-                    Ok(handshake) => {
-                        client.handshake = Some(handshake);
-                        Progress::Pending
-                    }
-                    Err(error) => Progress::Failed(Box::new(error)),
+            Role::Client(client) => match ClientHandshake::start(&client.config, now, date, out) {
+                Ok(handshake) => {
+                    client.handshake = Some(handshake);
+                    Progress::Pending
                 }
-            }
+                Err(error) => Progress::Failed(Box::new(error)),
+            },
         }
     }
 
@@ -151,12 +150,15 @@ impl Guest {
         now: Timestamp,
         datagram: &mut [u8],
         out: &mut Outgoing,
-    ) -> Progress {
+    ) -> Turn {
         match &mut self.role {
-            Role::Server(handshake) => handshake.handle_datagram(now, datagram, out).progress,
+            Role::Server(handshake) => handshake.handle_datagram(now, datagram, out),
             Role::Client(client) => match &mut client.handshake {
-                Some(handshake) => handshake.handle_datagram(now, datagram, out).progress,
-                None => Progress::Pending,
+                Some(handshake) => handshake.handle_datagram(now, datagram, out),
+                None => Turn {
+                    progress: Progress::Pending,
+                    received: Err(DropReason::Unexpected),
+                },
             },
         }
     }

@@ -58,6 +58,8 @@ pub struct HandshakeStatistics {
     pub evicted: u64,
     /// Hellos beyond the rate; their clients ask again.
     pub rationed: u64,
+    /// Datagrams of handshakes under way that led nowhere: forged, doubled or out of turn.
+    pub useless: u64,
     /// Operations with the private key.
     pub signatures: u64,
 }
@@ -385,7 +387,9 @@ impl Hall {
         let mut datagrams = guest.take_kept().into_iter();
         let mut progress = Progress::Pending;
         for mut datagram in datagrams.by_ref() {
-            progress = guest.handle_datagram(now, &mut datagram, &mut self.out);
+            let turn = guest.handle_datagram(now, &mut datagram, &mut self.out);
+            self.statistics.useless += u64::from(turn.received.is_err());
+            progress = turn.progress;
             if !matches!(progress, Progress::Pending | Progress::NeedsSignature) {
                 break;
             }
@@ -460,7 +464,12 @@ impl Hall {
                 self.statistics.failed += 1;
                 let slot = guest.slot();
                 // Another address of the same server may do better.
-                let has_more = slot.is_some() && self.guests.iter().flatten().any(|other| other.slot() == slot);
+                let has_more = slot.is_some()
+                    && self
+                        .guests
+                        .iter()
+                        .flatten()
+                        .any(|other| other.slot() == slot);
                 if !has_more {
                     self.events.push(Event::Failed {
                         path: guest.path,

@@ -137,7 +137,9 @@ mod tests {
         let mut ration = ration(500, 20);
         let begun = (0..5_000).filter(|_| ration.take(at(0), None)).count();
         assert_eq!(begun, 1_000);
-        let begun = (1..=1_000).filter(|&now| ration.take(at(now), None)).count();
+        let begun = (1..=1_000)
+            .filter(|&now| ration.take(at(now), None))
+            .count();
         assert_eq!(begun, 500);
     }
 
@@ -147,7 +149,9 @@ mod tests {
         let begun = (0..1_000).filter(|_| ration.take(at(0), prefix(1))).count();
         assert_eq!(begun, 50);
         assert!(ration.take(at(0), prefix(2)));
-        let begun = (1..=1_000).filter(|&now| ration.take(at(now), prefix(1))).count();
+        let begun = (1..=1_000)
+            .filter(|&now| ration.take(at(now), prefix(1)))
+            .count();
         assert_eq!(begun, 20);
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{IDLE, KNOCK_PAUSE, Knock, Record};
 use crate::crypto::{Fingerprint, PeerIdentity};
-use crate::secure::{Association, KeyHealth, Opened, Outgoing, SealRefused};
+use crate::secure::{Association, KeyHealth, Opened, Outgoing};
 use crate::time::Timestamp;
 use crate::wire::record::AlertDescription;
 
@@ -32,13 +32,18 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// A guard that begins now.
+    /// A guard that begins now. Its keys seal `records` at the most, where their own limit is not
+    /// lower.
     pub(crate) fn new(
-        association: Association,
+        mut association: Association,
+        records: Option<u64>,
         peer: Option<Arc<PeerIdentity>>,
         version: u32,
         now: Timestamp,
     ) -> Self {
+        if let Some(records) = records {
+            association.limit_records(records);
+        }
         Self {
             association,
             version,
@@ -54,7 +59,12 @@ impl Guard {
 
     /// Opens the record at `at` of a datagram, in place. The second value is where the next begins.
     #[inline]
-    pub(crate) fn open(&mut self, datagram: &mut [u8], at: usize, now: Timestamp) -> (Record, usize) {
+    pub(crate) fn open(
+        &mut self,
+        datagram: &mut [u8],
+        at: usize,
+        now: Timestamp,
+    ) -> (Record, usize) {
         let step = self.association.open(datagram, at);
         let record = match step.outcome {
             Ok(opened) => {
@@ -78,10 +88,7 @@ impl Guard {
     /// be used the packet is lost.
     #[inline]
     pub(crate) fn seal(&mut self, arena: &mut [u8], packet: Range<usize>) -> Option<Range<usize>> {
-        match self.association.seal(arena, packet) {
-            Ok(record) => Some(record),
-            Err(SealRefused::KeySpent | SealRefused::NoRoom) => None,
-        }
+        self.association.seal(arena, packet).ok()
     }
 
     /// Sends the last flight of the handshake again.
@@ -99,6 +106,10 @@ impl Guard {
 
     /// Somebody at the peer's address says hello.
     pub(crate) fn knock(&mut self, now: Timestamp) -> Knock {
+        // Its keys are running out: it is not to wait for a silence (R16).
+        if self.association.peer_keys_age() || self.association.health() != KeyHealth::Good {
+            return Knock::OpenDoor;
+        }
         let first = *self.knocked.get_or_insert(now);
         if now.since(first) >= KNOCK_PAUSE {
             return Knock::OpenDoor;
@@ -156,16 +167,5 @@ impl Guard {
             guard.peer.as_ref().map(|peer| peer.fingerprint())
         };
         of(self) == of(other)
-    }
-
-    /// Who the peer proved to be.
-    pub(crate) fn peer(&self) -> Option<&Arc<PeerIdentity>> {
-        self.peer.as_ref()
-    }
-
-    /// Lowers the limits of its keys.
-    #[cfg(test)]
-    pub(crate) fn lower_limits(&mut self, records: u64, failures: u64) {
-        self.association.lower_limits(records, failures);
     }
 }
