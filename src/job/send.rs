@@ -27,6 +27,8 @@ pub(crate) fn send(shard: &mut Shard, desk: &mut Desk, site: &Site) {
     let congested = send_deferred(shard, interface);
     if !shard.egress.is_empty() {
         send_egress(shard, desk, interface, congested);
+        let waiting = shard.deferred.bytes();
+        shard.high_water.deferred_bytes = shard.high_water.deferred_bytes.max(waiting);
     }
     clear(shard, desk);
     watch.lap(&mut shard.times.send);
