@@ -336,9 +336,9 @@ mod tests {
 
     #[test]
     fn no_more_is_given_away_than_there_is_room_for_what_comes_of_it() {
-        let task = Task::<u64, u64>::new(2);
+        let task = Task::<usize, usize>::new(2);
         let mut out = 0;
-        while task.dispatch(out, out as usize).is_ok() {
+        while task.dispatch(out, out).is_ok() {
             out += 1;
             // The crew is quick: the work queue is empty again, nothing has been collected.
             assert!(task.run_all(&mut |piece| piece));
