@@ -1,19 +1,10 @@
-//! Every requirement of the threat model (R1 to R40) and every row of the conformance list (A1 to
-//! P5), with what shows it.
-//!
-//! The table fails on a gap, on an id that is missing or listed twice, and on a name that exists
-//! nowhere in the sources. A test's name begins with its ids: `a9_…`, `c02_e16_…`, `r08_…`.
+//! The table: every row, and what shows it.
 
-mod house;
-
-use std::collections::BTreeSet;
-
-use Evidence::{DoesNotCompile, Figure, Later, Missing, Privileged, Test};
-use house::{Source, has_word, sources};
+use Evidence::{DoesNotCompile, Later, Privileged, Test};
 
 /// What shows that a row holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Evidence {
+pub(crate) enum Evidence {
     /// A test function of this name, in `src/` or `tests/`.
     Test(&'static str),
     /// A `compile_fail` documentation test, with this marker in the comment in front of it.
@@ -33,12 +24,12 @@ enum Evidence {
     Missing,
 }
 
-const SECURE: &str = "secure connections";
-const PIPELINES: &str = "pipelines";
-const WEBSOCKET: &str = "WebSocket and further interfaces";
+pub(crate) const SECURE: &str = "secure connections";
+pub(crate) const PIPELINES: &str = "pipelines";
+pub(crate) const WEBSOCKET: &str = "WebSocket and further interfaces";
 
 /// Rows of each letter of the conformance list.
-const CONFORMANCE_ROWS: [(char, u32); 16] = [
+pub(crate) const CONFORMANCE_ROWS: [(char, u32); 16] = [
     ('A', 19),
     ('B', 19),
     ('C', 14),
@@ -56,12 +47,12 @@ const CONFORMANCE_ROWS: [(char, u32); 16] = [
     ('O', 9),
     ('P', 5),
 ];
-const REQUIREMENTS: u32 = 40;
+pub(crate) const REQUIREMENTS: u32 = 40;
 
-type Row = (&'static str, &'static [Evidence]);
+pub(crate) type Row = (&'static str, &'static [Evidence]);
 
 #[rustfmt::skip]
-const CONFORMANCE: &[Row] = &[
+pub(crate) const CONFORMANCE: &[Row] = &[
     // conformance begins
     ("A1", &[Test("a1_a_driver_that_comes_and_goes_leaves_nothing_behind")]),
     ("A2", &[Test("a2_a_driver_binds_to_loopback_and_says_so")]),
@@ -286,7 +277,7 @@ const CONFORMANCE: &[Row] = &[
 ];
 
 #[rustfmt::skip]
-const THREAT_MODEL: &[Row] = &[
+pub(crate) const THREAT_MODEL: &[Row] = &[
     // requirements begin
     ("R1", &[Test("r01_every_length_every_state"), Test("r1_short_and_odd_packets_change_nothing")]),
     ("R2", &[Test("r02_fair_share"), Test("r02_junk_is_cheap"), Test("r02_what_an_update_has_no_budget_for_waits_in_the_interface")]),
@@ -330,328 +321,3 @@ const THREAT_MODEL: &[Row] = &[
     ("R40", &[Test("r40_a_flood_of_refusals_is_a_few_lines"), Test("r40_conservation"), Test("r40_conservation_and_r20_amplification_hold_for_any_input"), Test("r40_no_injection"), Test("r40_no_second_has_more_lines_than_it_may"), Test("r40_ten_lines_a_second_and_then_their_count")]),
     // requirements end
 ];
-
-#[test]
-fn every_row_is_listed_once() {
-    assert_eq!(order_of(CONFORMANCE), conformance_ids());
-    assert_eq!(
-        order_of(THREAT_MODEL),
-        (1..=REQUIREMENTS)
-            .map(|number| format!("R{number}"))
-            .collect::<Vec<_>>()
-    );
-}
-
-#[test]
-fn every_row_has_what_shows_it() {
-    let gaps: Vec<&str> = rows()
-        .filter(|row| is_gap(row))
-        .map(|(id, _)| *id)
-        .collect();
-    assert!(
-        gaps.is_empty(),
-        "{} rows have no evidence: {}",
-        gaps.len(),
-        gaps.join(" ")
-    );
-}
-
-#[test]
-fn everything_named_exists() {
-    let repository = Repository::read();
-    let unknown: Vec<String> = rows().flat_map(|row| repository.unknown(row)).collect();
-    assert!(
-        unknown.is_empty(),
-        "{} names exist nowhere:\n{}",
-        unknown.len(),
-        unknown.join("\n")
-    );
-}
-
-#[test]
-fn what_later_steps_owe_is_told() {
-    for step in [SECURE, PIPELINES, WEBSOCKET] {
-        let ids: Vec<&str> = rows()
-            .filter(|(_, evidence)| evidence.contains(&Later(step)))
-            .map(|(id, _)| *id)
-            .collect();
-        tell(&format!("{step}: {}", ids.join(" ")));
-    }
-}
-
-#[test]
-fn the_differences_from_unity_name_tests_that_exist() {
-    let repository = Repository::read();
-    let page = sources(&["docs"], "unity.md");
-    let named: Vec<String> = page.iter().flat_map(tests_of_differences).collect();
-    assert!(
-        named.len() > 10,
-        "docs/unity.md names {} tests",
-        named.len()
-    );
-    let unknown: Vec<&String> = named
-        .iter()
-        .filter(|name| !repository.tests.contains(*name))
-        .collect();
-    assert!(
-        unknown.is_empty(),
-        "docs/unity.md names tests that exist nowhere: {unknown:?}"
-    );
-}
-
-// ---- how it is judged ------------------------------------------------------------------------
-
-fn rows() -> impl Iterator<Item = &'static Row> {
-    CONFORMANCE.iter().chain(THREAT_MODEL)
-}
-
-fn order_of(rows: &[Row]) -> Vec<String> {
-    rows.iter().map(|(id, _)| (*id).to_owned()).collect()
-}
-
-fn conformance_ids() -> Vec<String> {
-    CONFORMANCE_ROWS
-        .into_iter()
-        .flat_map(|(letter, rows)| (1..=rows).map(move |number| format!("{letter}{number}")))
-        .collect()
-}
-
-fn is_gap((_, evidence): &Row) -> bool {
-    evidence.is_empty() || evidence.contains(&Missing)
-}
-
-/// Whether the name of a test begins with this id, among others: `c02_e16_…` shows C2 and E16.
-fn names_id(test: &str, id: &str) -> bool {
-    test.split('_').map_while(id_of).any(|named| named == id)
-}
-
-/// The id a part of a name is: `r08` is R8.
-fn id_of(part: &str) -> Option<String> {
-    let letter = part.chars().next().filter(char::is_ascii_lowercase)?;
-    let number: u32 = part.get(1..)?.parse().ok()?;
-    Some(format!("{}{number}", letter.to_ascii_uppercase()))
-}
-
-/// The names that evidence may refer to.
-#[derive(Debug, Default)]
-struct Repository {
-    tests: BTreeSet<String>,
-    /// Words of the comments in front of `compile_fail` documentation tests.
-    markers: BTreeSet<String>,
-    benches: BTreeSet<String>,
-    scripts: BTreeSet<String>,
-}
-
-impl Repository {
-    fn read() -> Self {
-        let rust = sources(&["src", "tests"], ".rs");
-        let stems = |sources: Vec<Source>| {
-            sources
-                .iter()
-                .filter_map(|source| {
-                    source
-                        .path
-                        .rsplit('/')
-                        .next()?
-                        .split('.')
-                        .next()
-                        .map(str::to_owned)
-                })
-                .collect()
-        };
-        Self {
-            tests: rust.iter().flat_map(tests_of).collect(),
-            markers: rust.iter().flat_map(markers_of).collect(),
-            benches: stems(sources(&["benches"], ".rs")),
-            scripts: stems(sources(&["tests/privileged"], ".sh")),
-        }
-    }
-
-    /// What is wrong with the names of a row.
-    fn unknown(&self, (id, evidence): &Row) -> Vec<String> {
-        let test = |name: &str| {
-            if !names_id(name, id) {
-                vec![format!("{id}: {name} does not begin with the id")]
-            } else if !self.tests.contains(name) {
-                vec![format!("{id}: no test is called {name}")]
-            } else {
-                vec![]
-            }
-        };
-        let known = |set: &BTreeSet<String>, what: &str, name: &str| {
-            if set.contains(name) {
-                vec![]
-            } else {
-                vec![format!("{id}: no {what} is called {name}")]
-            }
-        };
-        evidence
-            .iter()
-            .flat_map(|evidence| match *evidence {
-                Test(name) => test(name),
-                DoesNotCompile(marker) => known(&self.markers, "compile_fail marker", marker),
-                Figure { cause, bench } => {
-                    [test(cause), known(&self.benches, "bench", bench)].concat()
-                }
-                Privileged(script) => known(&self.scripts, "privileged script", script),
-                Later(_) | Missing => vec![],
-            })
-            .collect()
-    }
-}
-
-/// The test functions of a file: those with a test attribute above them, property tests included.
-fn tests_of(source: &Source) -> Vec<String> {
-    let code = source.code();
-    let mut names = Vec::new();
-    let mut is_test = false;
-    for line in code.lines().map(str::trim) {
-        is_test |= line.starts_with("#[test]");
-        if let Some(at) = line.find("fn ").filter(|_| is_test) {
-            let name = line.get(at + 3..).unwrap_or_default();
-            names.extend(name.split(['(', '<']).next().map(str::to_owned));
-            is_test = false;
-        }
-    }
-    names
-}
-
-/// The tests in the last column of the table of differences; rows without one have a dash.
-fn tests_of_differences(page: &Source) -> Vec<String> {
-    let (_, table) = page
-        .text
-        .split_once("<!-- differences begin -->")
-        .unwrap_or_default();
-    let (table, _) = table
-        .split_once("<!-- differences end -->")
-        .unwrap_or((table, ""));
-    let last_columns = table
-        .lines()
-        .filter_map(|line| line.trim_end_matches(['|', ' ']).rsplit('|').next());
-    last_columns
-        .flat_map(|column| column.split('`').skip(1).step_by(2))
-        .filter(|name| !name.contains('/'))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The ids in the sentences in front of a file's `compile_fail` documentation tests.
-fn markers_of(source: &Source) -> Vec<String> {
-    let mut markers = Vec::new();
-    let mut sentence = String::new();
-    let mut in_block = false;
-    for line in source.text.lines().map(str::trim) {
-        let comment = line
-            .strip_prefix("///")
-            .or_else(|| line.strip_prefix("//!"))
-            .map(str::trim);
-        match comment {
-            // A sentence that announces the block may stand a line above it.
-            Some("") if sentence.ends_with(':') => {}
-            None | Some("") => sentence.clear(),
-            Some(fence) if fence.starts_with("```") => {
-                if !in_block && fence.contains("compile_fail") {
-                    markers.extend(ids_in(&sentence));
-                }
-                in_block = !in_block;
-                sentence.clear();
-            }
-            Some(text) if !in_block => sentence = format!("{sentence} {text}"),
-            Some(_) => {}
-        }
-    }
-    markers
-}
-
-fn ids_in(sentence: &str) -> impl Iterator<Item = String> {
-    sentence
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| id_of(&word.to_ascii_lowercase()).as_deref() == Some(*word))
-        .map(str::to_owned)
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "a remark for whoever runs the test with its output shown"
-)]
-fn tell(remark: &str) {
-    println!("{remark}");
-}
-
-// ---- it can fail -----------------------------------------------------------------------------
-
-#[test]
-fn a_gap_is_seen() {
-    assert!(is_gap(&("A1", &[])));
-    assert!(is_gap(&("A1", &[Test("a1_something"), Missing])));
-    assert!(!is_gap(&("A1", &[Later(SECURE)])));
-}
-
-#[test]
-fn a_name_that_exists_nowhere_is_seen() {
-    let repository = Repository::default();
-    let row: Row = (
-        "R8",
-        &[
-            Test("r08_stateless"),
-            DoesNotCompile("R8"),
-            Privileged("r08_script"),
-            Later(SECURE),
-        ],
-    );
-    assert_eq!(repository.unknown(&row).len(), 3);
-    assert_eq!(
-        repository
-            .unknown(&(
-                "R8",
-                &[Figure {
-                    cause: "r08_stateless",
-                    bench: "none"
-                }]
-            ))
-            .len(),
-        2
-    );
-}
-
-#[test]
-fn a_test_of_another_row_is_seen() {
-    let repository = Repository {
-        tests: BTreeSet::from(["a9_something".to_owned()]),
-        ..Repository::default()
-    };
-    assert!(
-        repository
-            .unknown(&("A9", &[Test("a9_something")]))
-            .is_empty()
-    );
-    assert_eq!(
-        repository.unknown(&("A1", &[Test("a9_something")])).len(),
-        1
-    );
-}
-
-#[test]
-fn a_name_may_begin_with_several_ids() {
-    assert!(names_id("c02_e16_a_close", "C2") && names_id("c02_e16_a_close", "E16"));
-    assert!(!names_id("c02_e16_a_close", "A1") && !names_id("a_close_e16", "E16"));
-    assert!(!names_id("r1_short", "R11"));
-}
-
-#[test]
-fn the_last_column_of_the_differences_is_read() {
-    let table = "`a0`\n<!-- differences begin -->\n| x | `y` | `a1_b`, `a2_c` |\n<!-- differences end -->\n| `a3` |\n";
-    assert_eq!(
-        tests_of_differences(&Source::new("docs/unity.md", table)),
-        ["a1_b", "a2_c"]
-    );
-}
-
-#[test]
-fn tests_are_told_from_helpers_and_markers_from_text() {
-    let text = "/// A second end (D8, D9):\n/// ```compile_fail,E0382\n/// x\n/// ```\n/// D10\n#[test]\nfn a1_b() {}\nfn a2_c() {}\n";
-    let source = Source::new("src/a.rs", text);
-    assert_eq!(tests_of(&source), ["a1_b"]);
-    assert_eq!(markers_of(&source), ["D8", "D9"]);
-    assert!(has_word(text, "a1_b"));
-}
