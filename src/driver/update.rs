@@ -11,7 +11,7 @@ use super::{NetworkDriver, WaitOutcome};
 use crate::buffer::batch::ReceiveBatch;
 use crate::buffer::desk::Desk;
 use crate::buffer::outbox::Rooms;
-use crate::counters::Flow;
+use crate::counters::{Flow, HighWater};
 use crate::endpoint::{Endpoint, Replies};
 use crate::error::DisconnectReason;
 use crate::id::LANES_PER_SHARD;
@@ -74,6 +74,7 @@ pub(super) fn build_back(
         inward: Flow::default(),
         outward: Flow::default(),
         sent: Flow::default(),
+        high_water: HighWater::default(),
         times: StageTimes::default(),
         report: SendReport::default(),
         endings: Endings::default(),

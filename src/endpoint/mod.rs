@@ -16,8 +16,9 @@
 //!
 //! A plain request proves nothing, so what a stranger can cause is bounded: lanes of unproven
 //! connections, half-open records, bytes of payload, and three bytes sent for each received (R20,
-//! R21). Caps on connections are held against a newcomer by connections that proved their address
-//! only: whoever forges requests in another's name, or in everybody's, does not get them refused.
+//! R21). `max_connections` is held against a newcomer by connections that proved their address only,
+//! and half of an address's share is kept for those who prove that it is theirs: whoever forges
+//! requests in another's name, or in everybody's, does not keep them out.
 //!
 //! * getters (`&self`): [`Endpoint::connection`], [`Endpoint::len`], [`Endpoint::slots`],
 //!   [`Endpoint::deadline`], [`Endpoint::statistics`];

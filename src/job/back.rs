@@ -12,7 +12,7 @@ use crate::buffer::batch::ReceiveBatch;
 use crate::buffer::desk::Desk;
 use crate::buffer::outbox::Rooms;
 use crate::buffer::runs::Runs;
-use crate::counters::Flow;
+use crate::counters::{Flow, HighWater};
 use crate::endpoint::{Endpoint, Replies};
 use crate::id::LANES_PER_SHARD;
 use crate::interface::SendReport;
@@ -59,6 +59,7 @@ pub(crate) struct Core {
     pub(crate) inward: Flow,
     pub(crate) outward: Flow,
     pub(crate) sent: Flow,
+    pub(crate) high_water: HighWater,
     pub(crate) times: StageTimes,
     pub(crate) report: SendReport,
     pub(crate) endings: Endings,

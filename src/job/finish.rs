@@ -31,6 +31,7 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
         core.inward.take_from(&mut shard.inward);
         core.outward.take_from(&mut shard.outward);
         core.sent.take_from(&mut shard.sent);
+        core.high_water.raise(&shard.high_water);
         core.times.take_from(&mut shard.times);
         let first = u32::try_from(*index * LANES_PER_SHARD).unwrap_or(u32::MAX);
         for notice in shard.notices.drain(..) {

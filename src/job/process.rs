@@ -165,6 +165,8 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         outward: &mut shard.outward,
         random: &mut shard.random,
     };
+    let marks = &mut shard.high_water;
+    marks.outbox_bytes = marks.outbox_bytes.max(outbox.payload_bytes());
     if written {
         let mut at = 0;
         while let Some(record) = outbox.record(at, site.tailroom) {
@@ -209,6 +211,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
     }
     if !cx.inbox.is_empty() {
         *ready |= 1 << lane;
+        marks.inbox_bytes = marks.inbox_bytes.max(cx.inbox.waiting_bytes());
     }
     if link.is_closed() {
         *deadline = NEVER;

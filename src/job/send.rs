@@ -28,6 +28,8 @@ pub(crate) fn send(shard: &mut Shard, desk: &mut Desk, site: &Site) {
     if !shard.egress.is_empty() {
         seal(shard, desk);
         send_egress(shard, desk, interface, congested);
+        let waiting = shard.deferred.bytes();
+        shard.high_water.deferred_bytes = shard.high_water.deferred_bytes.max(waiting);
     }
     clear(shard, desk);
     watch.lap(&mut shard.times.send);

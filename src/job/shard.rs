@@ -4,7 +4,7 @@ use super::timing::StageTimes;
 use crate::buffer::egress::Egress;
 use crate::buffer::outbox::Rooms;
 use crate::buffer::runs::Runs;
-use crate::counters::Flow;
+use crate::counters::{Flow, HighWater};
 use crate::id::LANES_PER_SHARD;
 use crate::interface::SendReport;
 use crate::link::guard::Guard;
@@ -51,6 +51,7 @@ pub(crate) struct Shard {
     pub(crate) outward: Flow,
     /// Packets to the interface.
     pub(crate) sent: Flow,
+    pub(crate) high_water: HighWater,
     pub(crate) times: StageTimes,
     pub(crate) report: SendReport,
     pub(crate) random: Random,
@@ -75,6 +76,7 @@ impl Shard {
             inward: Flow::default(),
             outward: Flow::default(),
             sent: Flow::default(),
+            high_water: HighWater::default(),
             times: StageTimes::default(),
             report: SendReport::default(),
             random,

@@ -242,6 +242,9 @@ impl NetworkSettingsBuilder {
 
     /// Most connections at one time from one IPv4 address or IPv6 /64.
     ///
+    /// Half of them, rounded up, may be of clients that have proved nothing: the rest is left to those
+    /// who prove that the address is theirs, whoever forges requests in its name.
+    ///
     /// Unit: connections. Default: 256. Range: 0 (no limit), or 1 to 16777216.
     /// Source: drumfire; Unity has no limit.
     pub fn max_connections_per_ip(mut self, value: usize) -> Self {
