@@ -79,13 +79,15 @@ pub enum DropReason {
     BadCookie,
     /// A record that arrived before its keys, when as many as are kept were there already.
     TooEarly,
+    /// A record from, or a packet to, an address without an association.
+    NoAssociation,
     /// A failure of drumfire itself while it was processed.
     InternalError,
 }
 
 impl DropReason {
     /// All reasons, in the order of their counters.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Malformed,
         Self::WrongVersion,
         Self::Oversize,
@@ -121,6 +123,7 @@ impl DropReason {
         Self::FragmentedHello,
         Self::BadCookie,
         Self::TooEarly,
+        Self::NoAssociation,
         Self::InternalError,
     ];
 
@@ -162,6 +165,7 @@ impl DropReason {
             Self::FragmentedHello => "fragmented_hello",
             Self::BadCookie => "bad_cookie",
             Self::TooEarly => "too_early",
+            Self::NoAssociation => "no_association",
             Self::InternalError => "internal_error",
         }
     }

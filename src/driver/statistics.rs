@@ -43,6 +43,9 @@ pub struct DriverStatistics {
     pub receive_deferred: u64,
     /// Strangers.
     pub endpoint: EndpointStatistics,
+    /// Handshakes of secure connections.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    pub handshakes: crate::endpoint::hall::HandshakeStatistics,
     /// The interface's own counters.
     pub interface: InterfaceStatistics,
 }
@@ -62,6 +65,10 @@ impl DriverStatistics {
         self.waiting_for_accept = waiting;
         self.receive_deferred = core.receive_deferred;
         self.endpoint = core.endpoint.statistics();
+        #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+        {
+            self.handshakes = core.endpoint.handshakes();
+        }
         self.interface = core.site.interface.statistics();
     }
 }
