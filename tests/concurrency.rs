@@ -247,7 +247,7 @@ fn the_global_pool_and_own_pools_pinned_or_not_serve_alike_from_any_thread() {
         let expected: Vec<_> = (0..130).collect();
         assert_eq!(session(), expected, "{workers:?}");
         // On a thread of the global pool, which thus has one less.
-        let (inside, ()) = rayon::join(&mut session, || ());
+        let (inside, ()) = rayon::join(session, || ());
         assert_eq!(inside, expected, "{workers:?}, on a worker");
     }
 }
