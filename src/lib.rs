@@ -54,7 +54,7 @@ pub use driver::{
 };
 pub use error::DisconnectReason;
 pub use id::{NetworkConnection, NetworkPipeline, StageId};
-pub use job::{Endings, ParallelIterator, StageTimes, ThreadPool};
+pub use job::{Endings, ParallelIterator, StageTimes, ThreadPool, UpdateTimes};
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use secure::dtls::{HandshakeError, HandshakeFault};
 pub use settings::NetworkSettings;
