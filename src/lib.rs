@@ -9,7 +9,6 @@
 struct Readme;
 
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
-#[expect(dead_code, unused_imports, reason = "links are not secured by it yet")]
 mod crypto;
 mod endpoint;
 mod job;
@@ -17,10 +16,6 @@ mod journal;
 mod link;
 mod random;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "links are not secured by it yet")
-)]
 mod secure;
 mod sequence;
 
@@ -52,6 +47,8 @@ pub use crypto::{
     IdentityError, PeerIdentity, PemError, ServerName, ServerNameError, Trust, TrustError,
     VerifyError, WallTime,
 };
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub use driver::HandshakeFailure;
 pub use driver::{
     Concurrent, ConnectionPort, DriverError, Events, JobHandle, NetworkDriver, NetworkEvent,
     SendGuard, Sender,

@@ -77,9 +77,14 @@ impl Inbox {
         self.bytes.len() - self.head
     }
 
+    /// Bytes that wait to be popped, the twin's backlog counted.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.backlog + self.unread_bytes()
+    }
+
     /// Whether `len` more payload bytes stay within `budget`, the twin's backlog counted.
     pub(crate) fn has_room(&self, len: usize, budget: usize) -> bool {
-        self.backlog + self.unread_bytes() + HEADER + len <= budget
+        self.waiting_bytes() + HEADER + len <= budget
     }
 
     /// Says how many bytes lie unread in the twin.

@@ -3,6 +3,7 @@
 //! Packets first, in order of arrival; then, once an update, each lane that has anything to do is
 //! served: its messages and wishes in the order they were made, then its timers.
 
+use super::guarded;
 use super::shard::{NEVER, Shard};
 use super::site::{Mode, Site};
 use crate::buffer::desk::{Desk, Snapshot, lanes_of};
@@ -18,6 +19,7 @@ use crate::wire::connection::Token;
 pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
     let Shard {
         links,
+        guards,
         touched,
         current,
         runs,
@@ -54,6 +56,21 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
             random: &mut *random,
         };
         match (arrival.kind, slot) {
+            (ArrivalKind::Spent, _) => {}
+            (
+                ArrivalKind::Opened
+                | ArrivalKind::Knock
+                | ArrivalKind::Repeat
+                | ArrivalKind::Ended { .. },
+                slot,
+            ) => {
+                if let Some(guard) = guards.get_mut(lane).and_then(Option::as_mut) {
+                    if slot.is_none() {
+                        open_snapshot(snapshots, lane, guard.version());
+                    }
+                    guarded::handle(guard, slot, &arrival, packet, &mut cx);
+                }
+            }
             (ArrivalKind::Packet, Some(link)) => {
                 link.handle_packet(&arrival.path, packet, arrival.number, &mut cx);
             }
@@ -123,7 +140,13 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
     };
     let (inbox, outbox) = (inbox.get_mut(), outbox.get_mut());
     shard.current = Some(lane);
+    let mut guard = shard.guards.get_mut(lane).and_then(Option::as_mut);
     let Some(link) = slot else {
+        if let Some(guard) = guard {
+            // An association without a connection: it is given up in time.
+            *deadline = guarded::wait_for_request(guard, lane_u8(lane), site, &mut shard.notices);
+            return;
+        }
         let lost = u64::try_from(outbox.messages()).unwrap_or(u64::MAX);
         shard.outward.entered += lost;
         shard.outward.drops.add(DropReason::Closed, lost);
@@ -142,6 +165,8 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         outward: &mut shard.outward,
         random: &mut shard.random,
     };
+    let marks = &mut shard.high_water;
+    marks.outbox_bytes = marks.outbox_bytes.max(outbox.payload_bytes());
     if written {
         let mut at = 0;
         while let Some(record) = outbox.record(at, site.tailroom) {
@@ -166,6 +191,9 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
             shard.leaving &= !(1 << lane);
             link.handle_disconnect(&mut cx);
         }
+        if let Some(guard) = &mut guard {
+            guarded::watch_keys(guard, link, &mut cx);
+        }
         link.handle_timeout(&mut cx);
     }
     let version = snapshot.version;
@@ -173,6 +201,9 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         version,
         ..link.snapshot(&site.rules)
     };
+    if let Some(guard) = guard {
+        snapshot.path_mtu = snapshot.path_mtu.saturating_sub(guard.surplus());
+    }
     *changed |= 1 << lane;
     *deadline = link.deadline(&site.rules);
     if shard.leaving & (1 << lane) != 0 {
@@ -180,6 +211,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
     }
     if !cx.inbox.is_empty() {
         *ready |= 1 << lane;
+        marks.inbox_bytes = marks.inbox_bytes.max(cx.inbox.waiting_bytes());
     }
     if link.is_closed() {
         *deadline = NEVER;
@@ -205,6 +237,15 @@ pub(crate) fn end_interrupted_lane(shard: &mut Shard, desk: &mut Desk) {
 
 /// Tells the user that the lane's connection is over, and whoever keeps its token.
 pub(crate) fn end_lane(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: DisconnectReason) {
+    tell_end(shard, desk, lane, reason);
+    shard.notices.push(Notice::Closed {
+        lane: lane_u8(lane),
+        reason: Some(reason),
+    });
+}
+
+/// Tells the user that the lane's connection is over.
+pub(crate) fn tell_end(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: DisconnectReason) {
     let bit = 1 << lane;
     if let Some(inbox) = desk.inboxes.get_mut(lane) {
         inbox
@@ -222,10 +263,6 @@ pub(crate) fn end_lane(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: 
     if let Some(deadline) = shard.deadlines.get_mut(lane) {
         *deadline = NEVER;
     }
-    shard.notices.push(Notice::Closed {
-        lane: lane_u8(lane),
-        reason: Some(reason),
-    });
 }
 
 /// Ends every connection of the shard.

@@ -42,10 +42,16 @@
 mod client;
 mod closing;
 mod discovery;
+#[cfg_attr(
+    not(any(feature = "aws-lc-rs", feature = "ring")),
+    expect(dead_code, reason = "a build without a provider has no guards")
+)]
+pub(crate) mod guard;
 pub(crate) mod proof;
 mod receive;
 mod roaming;
 mod rules;
+mod secured;
 mod send;
 mod server;
 mod state;
@@ -121,6 +127,16 @@ pub(crate) enum Notice {
     Validated { lane: u8 },
     /// The connection has moved to another address.
     Moved { lane: u8, from: Path, to: Path },
+    /// The peer of a guarded lane has asked for a connection under this token.
+    Named { lane: u8, token: Token },
+    /// The peer of a guarded lane speaks under the token of another connection.
+    Astray { lane: u8, path: Path, token: Token },
+    /// The peer of a guarded lane, which has a connection, asks for another one: it has begun anew.
+    Supplanted { lane: u8, path: Path },
+    /// Somebody at the address of a silent peer says hello.
+    Knocked { lane: u8 },
+    /// The keys of a guarded lane are to be renewed.
+    KeysAging { lane: u8 },
     /// The connection is over and its token forgotten. Its Disconnect event, if any, is in the inbox.
     Closed {
         lane: u8,
@@ -179,6 +195,11 @@ impl Link {
             roaming: None,
             path_mtu: u16::MAX,
         }
+    }
+
+    /// Its name on the wire.
+    pub(crate) fn token(&self) -> Token {
+        self.token
     }
 
     /// Where packets go.

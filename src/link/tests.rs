@@ -6,6 +6,7 @@ mod handshake;
 mod machine;
 mod random;
 mod roaming;
+mod tick_gaps;
 mod validation;
 
 use std::time::Duration;
