@@ -43,8 +43,9 @@ pub use address::NetworkEndpoint;
 pub use buffer::desk::ConnectionState;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use crypto::{
-    CertificateWarning, CommonNameRefusal, Fingerprint, Identity, IdentityError, PeerIdentity,
-    PemError, ServerNameError, Trust, TrustError, VerifyError, WallTime,
+    CertificateSummary, CertificateWarning, CommonNameRefusal, Fingerprint, Identity,
+    IdentityError, PeerIdentity, PemError, ServerName, ServerNameError, Trust, TrustError,
+    VerifyError, WallTime,
 };
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use driver::HandshakeFailure;
