@@ -3,7 +3,7 @@
 //! Packets first, in order of arrival; then, once an update, each lane that has anything to do is
 //! served: its messages and wishes in the order they were made, then its timers.
 
-use super::shard::{NEVER, Shard};
+use super::shard::{NEVER, Shard, earlier, is_due};
 use super::site::{Mode, Site};
 use crate::buffer::desk::{Desk, Snapshot, lanes_of};
 use crate::buffer::inbox::EventKind;
@@ -89,14 +89,21 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
 pub(crate) fn serve(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode) {
     let written = desk.written();
     let mut lanes = written;
+    let wakes = mode == Mode::Last && is_due(&shard.wake, site.now);
+    if wakes {
+        shard.touched |= shard.due(site.now);
+    }
     if mode == Mode::Last {
-        shard.touched |= written | shard.leaving | shard.due(site.now);
+        shard.touched |= written | shard.leaving;
         lanes = shard.touched;
     }
     for lane in lanes_of(lanes) {
         // Taken off first: a panic does not bring the lane back.
         shard.touched &= !(1 << lane);
         serve_lane(shard, desk, site, lane, mode);
+    }
+    if wakes {
+        shard.find_wake();
     }
     // The outboxes are emptied by the send stage, which still reads from them.
     shard.current = None;
@@ -178,11 +185,12 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
     if shard.leaving & (1 << lane) != 0 {
         deadline.at = site.now.at;
     }
-    if !cx.inbox.is_empty() {
-        *ready |= 1 << lane;
-    }
     if link.is_closed() {
         *deadline = NEVER;
+    }
+    shard.wake = earlier(shard.wake, *deadline);
+    if !cx.inbox.is_empty() {
+        *ready |= 1 << lane;
     }
 }
 
