@@ -18,6 +18,7 @@ use crate::id::LANES_PER_SHARD;
 use crate::interface::{NetworkInterface, SendReport};
 use crate::job::{self, Back, Core, Crew, Endings, Outcome, Phase, Plan, Site, StageTimes, Step};
 use crate::link::Rules;
+use crate::pipeline::Pipelines;
 use crate::settings::{NetworkSettings, SliceOverlap, UnreadEvents};
 use crate::time::{Now, Timestamp};
 use crate::wire::connection::DATA_HEADER_LEN;
@@ -40,12 +41,13 @@ pub(super) fn build_back(
     let slot_size = interface.slot_size(settings.connection().max_message_size);
     let padding = u16::try_from(padding).unwrap_or(u16::MAX);
     let seed = settings.random_seed();
+    let pipelines = Arc::new(Pipelines::new(settings.pipelines().clone()));
     let rules = Rules {
         settings: settings.clone(),
         listening: false,
         accept_payload: Vec::new(),
         padding,
-        pipelines: 0,
+        pipelines: pipelines.clone(),
     };
     let core = Core {
         site: Arc::new(Site {
@@ -77,7 +79,7 @@ pub(super) fn build_back(
         phase: Phase::Chained,
     };
     let shape = Shape {
-        pipelines: 0,
+        pipelines,
         header,
         rooms,
         send_budget: settings.budgets().send_bytes_per_connection,

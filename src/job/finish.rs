@@ -45,8 +45,12 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
                 Notice::Moved { lane, from, to } => {
                     core.endpoint.moved(first + u32::from(lane), &from, &to);
                 }
-                Notice::Closed { lane, reason } => {
-                    core.endings.count(reason);
+                Notice::Closed {
+                    lane,
+                    reason,
+                    undelivered,
+                } => {
+                    core.endings.count(reason, undelivered);
                     let slot = first + u32::from(lane);
                     core.endpoint.closed(slot);
                     outcome.closed.push(slot);

@@ -9,7 +9,7 @@ use crate::buffer::desk::{Desk, Snapshot, lanes_of};
 use crate::buffer::inbox::EventKind;
 use crate::buffer::outbox::RecordKind;
 use crate::buffer::runs::ArrivalKind;
-use crate::counters::DropReason;
+use crate::counters::{DropReason, Flow};
 use crate::error::DisconnectReason;
 use crate::link::{Context, Link, Notice};
 use crate::wire::connection::Token;
@@ -26,6 +26,7 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
         inward,
         outward,
         random,
+        buffers,
         ..
     } = shard;
     let Desk {
@@ -52,6 +53,7 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
             inward: &mut *inward,
             outward: &mut *outward,
             random: &mut *random,
+            buffers: &mut *buffers,
         };
         match (arrival.kind, slot) {
             (ArrivalKind::Packet, Some(link)) => {
@@ -108,6 +110,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         inboxes,
         outboxes,
         snapshots,
+        windows,
         ready,
         changed,
         ..
@@ -141,6 +144,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         inward: &mut shard.inward,
         outward: &mut shard.outward,
         random: &mut shard.random,
+        buffers: &mut shard.buffers,
     };
     if written {
         let mut at = 0;
@@ -153,6 +157,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
                 }
                 RecordKind::Disconnect => shard.leaving |= 1 << lane,
                 RecordKind::Vouched => link.handle_vouched(&mut cx),
+                RecordKind::RoomWanted => link.handle_room_wanted(record.pipeline, &mut cx),
                 RecordKind::Accepted => {
                     link.handle_accepted(&mut cx);
                     cx.notices.push(Notice::Accepted { lane: cx.lane });
@@ -174,6 +179,10 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         ..link.snapshot(&site.rules)
     };
     *changed |= 1 << lane;
+    let each = site.rules.pipelines.windows();
+    if each > 0 && link.has_pipelines() {
+        link.tell_windows(windows.row_mut(lane, each), &site.rules, site.now.at);
+    }
     *deadline = link.deadline(&site.rules);
     if shard.leaving & (1 << lane) != 0 {
         deadline.at = site.now.at;
@@ -197,8 +206,10 @@ pub(crate) fn end_interrupted_lane(shard: &mut Shard, desk: &mut Desk) {
     let Some(lane) = shard.current.take() else {
         return;
     };
-    if let Some(slot) = shard.links.get_mut(lane) {
-        *slot = None;
+    if let Some(slot) = shard.links.get_mut(lane)
+        && let Some(link) = slot.take()
+    {
+        abandon(&link, &mut shard.outward);
     }
     end_lane(shard, desk, lane, DisconnectReason::InternalError);
 }
@@ -225,17 +236,21 @@ pub(crate) fn end_lane(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: 
     shard.notices.push(Notice::Closed {
         lane: lane_u8(lane),
         reason: Some(reason),
+        undelivered: 0,
     });
+}
+
+/// What waits in a link that is given up is lost.
+fn abandon(link: &Link, outward: &mut Flow) {
+    let waiting = u64::try_from(link.waiting_messages()).unwrap_or(0);
+    outward.drops.add(DropReason::InternalError, waiting);
 }
 
 /// Ends every connection of the shard.
 pub(crate) fn end_shard(shard: &mut Shard, desk: &mut Desk, reason: DisconnectReason) {
     for lane in 0..shard.links.len() {
-        if shard
-            .links
-            .get_mut(lane)
-            .is_some_and(|link| link.take().is_some())
-        {
+        if let Some(link) = shard.links.get_mut(lane).and_then(Option::take) {
+            abandon(&link, &mut shard.outward);
             end_lane(shard, desk, lane, reason);
         }
     }

@@ -3,6 +3,7 @@
 //! The setters of a group stand in the group's file, beside its defaults and its range checks.
 
 use super::budgets::BudgetChoices;
+use super::pipelines::PipelineChoices;
 use super::{
     ConnectionParameters, Limits, NetworkSettings, Security, SocketParameters, WorkerParameters,
     security,
@@ -17,6 +18,7 @@ use crate::error::SettingsError;
 pub struct NetworkSettingsBuilder {
     pub(super) security: Option<Security>,
     pub(super) connection: ConnectionParameters,
+    pub(super) pipelines: PipelineChoices,
     pub(super) budgets: BudgetChoices,
     pub(super) limits: Limits,
     pub(super) socket: SocketParameters,
@@ -58,7 +60,9 @@ impl NetworkSettingsBuilder {
             allowed: security::ALLOWED.to_owned(),
         })?;
         let budgets = self.budgets.resolve();
+        let pipelines = self.pipelines.resolve();
         self.connection.check()?;
+        pipelines.check()?;
         budgets.check()?;
         self.limits.check()?;
         self.socket.check()?;
@@ -66,6 +70,7 @@ impl NetworkSettingsBuilder {
         Ok(NetworkSettings {
             security,
             connection: self.connection,
+            pipelines,
             budgets,
             limits: self.limits,
             socket: self.socket,

@@ -43,6 +43,7 @@ mod budgets;
 mod builder;
 mod connection;
 mod limits;
+mod pipelines;
 mod range;
 mod security;
 mod socket;
@@ -53,6 +54,9 @@ pub use budgets::{Budgets, UnreadEvents};
 pub use builder::NetworkSettingsBuilder;
 pub use connection::{ConnectionParameters, PathMtuDiscovery};
 pub use limits::{AddressValidation, LegacyValidation, Limits, LogAddresses, LoopbackLimits};
+pub use pipelines::{
+    ParameterChange, PipelineParameters, SimulatorMode, SimulatorParameters, Timing,
+};
 pub use security::Security;
 pub use socket::{AddressReuse, DualStack, Offload, SocketParameters};
 pub use warning::SettingsWarning;
@@ -65,6 +69,7 @@ pub use workers::{InlineThreshold, Pinning, SliceOverlap, WorkerParameters, Work
 pub struct NetworkSettings {
     security: Security,
     connection: ConnectionParameters,
+    pipelines: PipelineParameters,
     budgets: Budgets,
     limits: Limits,
     socket: SocketParameters,
@@ -83,6 +88,7 @@ impl NetworkSettings {
         Self {
             security: Security::Plain,
             connection: ConnectionParameters::default(),
+            pipelines: PipelineParameters::default(),
             budgets: Budgets::default(),
             limits: Limits::default(),
             socket: SocketParameters::default(),
@@ -99,6 +105,11 @@ impl NetworkSettings {
     /// Timers and sizes of the connection protocol.
     pub fn connection(&self) -> &ConnectionParameters {
         &self.connection
+    }
+
+    /// What the stages of pipelines are told.
+    pub fn pipelines(&self) -> &PipelineParameters {
+        &self.pipelines
     }
 
     /// How much one update reads, and how many bytes are held for peers.
