@@ -58,6 +58,8 @@ pub enum DisconnectReason {
     HostNotFound = 9,
     /// The peer talks but acknowledged no reliable data for `reliable_stall_timeout`.
     Stalled = 64,
+    /// The keys of a secure connection have been used as often as they may (R16). Connect again.
+    KeyLimit = 67,
     /// drumfire failed while processing this connection, and only this one.
     InternalError = 65,
     /// The interface cannot send or receive any more.
@@ -80,6 +82,7 @@ impl DisconnectReason {
             7 => Self::ProtocolError,
             9 => Self::HostNotFound,
             64 => Self::Stalled,
+            67 => Self::KeyLimit,
             66 => Self::InterfaceLost,
             _ => Self::InternalError,
         }
@@ -295,6 +298,18 @@ pub enum ConnectError {
         /// The limit.
         max: usize,
     },
+    /// A secure driver that was not told whom to believe cannot connect.
+    #[error(
+        "the driver has `secure_server` only: to connect it needs \
+         `secure_client(SecureClient::new(server_name).ca_pem(&ca)?)` as well"
+    )]
+    NoClientParameters,
+    /// A secure association is known by its addresses: one driver has one to each endpoint.
+    #[error("a secure connection to {endpoint} exists: one driver can have one to each endpoint")]
+    AlreadyConnected {
+        /// What was asked for.
+        endpoint: NetworkEndpoint,
+    },
     /// The system's random generator failed; a token made of anything else could be guessed.
     #[error("the system's random generator failed")]
     Random,
@@ -471,6 +486,7 @@ mod tests {
             (DisconnectReason::ProtocolError, 7),
             (DisconnectReason::HostNotFound, 9),
             (DisconnectReason::Stalled, 64),
+            (DisconnectReason::KeyLimit, 67),
             (DisconnectReason::InternalError, 65),
             (DisconnectReason::InterfaceLost, 66),
         ];

@@ -9,7 +9,6 @@
 struct Readme;
 
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
-#[expect(dead_code, unused_imports, reason = "links are not secured by it yet")]
 mod crypto;
 mod endpoint;
 mod job;
@@ -17,10 +16,6 @@ mod journal;
 mod link;
 mod random;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "links are not secured by it yet")
-)]
 mod secure;
 mod sequence;
 
@@ -44,6 +39,8 @@ pub use crypto::{
     CertificateWarning, CommonNameRefusal, Fingerprint, Identity, IdentityError, PeerIdentity,
     PemError, ServerNameError, Trust, TrustError, VerifyError, WallTime,
 };
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub use driver::HandshakeFailure;
 pub use driver::{
     Concurrent, ConnectionPort, DriverError, Events, JobHandle, NetworkDriver, NetworkEvent,
     SendGuard, Sender,

@@ -79,11 +79,16 @@ impl Inbox {
         self.bytes.len() - self.head
     }
 
+    /// Bytes that wait to be popped, the twin's backlog counted.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.backlog + self.unread_bytes()
+    }
+
     /// Whether `len` more payload bytes stay within `budget`, the twin's backlog counted. A message
     /// larger than the budget fits where nothing else is unread.
     pub(crate) fn has_room(&self, len: usize, budget: usize) -> bool {
-        let unread = self.backlog + self.unread_bytes();
-        unread == 0 || unread + HEADER + len <= budget
+        let waiting = self.waiting_bytes();
+        waiting == 0 || waiting + HEADER + len <= budget
     }
 
     /// Says how many bytes lie unread in the twin.

@@ -47,17 +47,16 @@ mod warning;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cookie::{Cookie, CookieFields, Cookies};
-pub(crate) use exchange::{Finished, HelloRandom, KeyExchange, MasterSecret, RecordKeys, Side};
+pub(crate) use cookie::{CookieFields, Cookies};
+pub(crate) use exchange::{KeyExchange, MasterSecret, Side};
 #[cfg(feature = "key-log")]
 pub(crate) use key_log::KeyLog;
 pub(crate) use name::ServerName;
 pub(crate) use provider::{CipherSuite, CryptoError, Group, aes_is_fast, constant_time_equal};
-pub(crate) use record_key::{NONCE_LEN, OpenFailed, RecordKey, SealFailed, TAG_LEN, Tag};
+pub(crate) use record_key::{NONCE_LEN, RecordKey, TAG_LEN};
 pub(crate) use scheme::{Authentication, SignatureScheme};
-pub(crate) use secret::Secret;
 pub(crate) use signature::verify_signature;
-pub(crate) use transcript::{Digest, Transcript};
+pub(crate) use transcript::Transcript;
 
 pub use fingerprint::Fingerprint;
 pub use identity::Identity;

@@ -1,4 +1,5 @@
-//! The date, as certificates know it. This module reads no clock.
+//! The date, as certificates know it. [`WallTime::now`] alone reads a clock, for those who build settings
+//! and schedule updates; the protocols are handed what it gave.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,6 +12,12 @@ use x509_cert::der::DateTime;
 pub struct WallTime(u64);
 
 impl WallTime {
+    /// The system's date; 1970 if its clock is set before.
+    pub fn now() -> Self {
+        let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
+        Self(since.map_or(0, |since| since.as_secs()))
+    }
+
     /// From seconds since 1970.
     pub const fn from_unix_seconds(seconds: u64) -> Self {
         Self(seconds)

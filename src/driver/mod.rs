@@ -8,6 +8,8 @@
 
 mod clock;
 mod closing;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod company;
 mod concurrent;
 mod connect;
 mod event;
@@ -34,6 +36,10 @@ pub use send::SendGuard;
 pub use statistics::{ConnectionStatistics, DriverStatistics};
 
 pub use crate::endpoint::EndpointStatistics;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub use crate::endpoint::hall::HandshakeStatistics;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub use crate::job::HandshakeFailure;
 pub use crate::job::{PoolError, StageTimes};
 
 use crate::address::NetworkEndpoint;
@@ -86,6 +92,9 @@ pub struct NetworkDriver {
     statistics: DriverStatistics,
     /// Closed slots whose events may be unread.
     closing: VecDeque<u32>,
+    /// Identities of peers, and connections that were not made.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    company: company::Company,
     /// Host names being resolved.
     lookups: Vec<Lookup>,
     port_cost: PortCost,
@@ -354,6 +363,8 @@ impl NetworkDriver {
             clock,
             statistics: DriverStatistics::default(),
             closing: VecDeque::new(),
+            #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+            company: company::Company::default(),
             lookups: Vec::new(),
             port_cost: PortCost::default(),
             stages: Vec::new(),

@@ -126,7 +126,7 @@ impl NetworkDriver {
         let known = self.stages.get(usize::from(id)).cloned();
         known
             .map(StageKind::Custom)
-            .ok_or(PipelineError::UnknownStage {
+            .ok_or_else(|| PipelineError::UnknownStage {
                 stage: stage.name(),
             })
     }

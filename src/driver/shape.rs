@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::buffer::desk::Snapshot;
 use crate::buffer::outbox::Rooms;
 use crate::id::NetworkPipeline;
-use crate::pipeline::Pipelines;
+use crate::pipeline::{PipelineShape, Pipelines};
 
 /// What messages look like on this driver: the same for all its connections.
 #[derive(Clone, Debug)]
@@ -51,6 +51,6 @@ impl Shape {
 
     fn stage_headers(&self, pipeline: NetworkPipeline) -> usize {
         let shape = self.pipelines.get(pipeline.0);
-        shape.map_or(0, |shape| shape.header_capacity())
+        shape.map_or(0, PipelineShape::header_capacity)
     }
 }

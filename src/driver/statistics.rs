@@ -1,6 +1,6 @@
 //! Statistics: counters and facts, as of the last completed update.
 
-use crate::counters::{Flow, Traffic};
+use crate::counters::{Flow, HighWater, Traffic};
 use crate::endpoint::EndpointStatistics;
 use crate::interface::InterfaceStatistics;
 use crate::job::{Core, Endings, StageTimes};
@@ -20,6 +20,8 @@ pub struct DriverStatistics {
     pub outward: Flow,
     /// Datagrams to the interface (Unity: Tx packets and bytes).
     pub sent: Flow,
+    /// How full queues have been.
+    pub high_water: HighWater,
     /// Time spent in each stage, over all threads.
     pub stage_times: StageTimes,
     /// Events that were dropped unread: of connections nobody accepted, or by
@@ -39,6 +41,9 @@ pub struct DriverStatistics {
     pub receive_deferred: u64,
     /// Strangers.
     pub endpoint: EndpointStatistics,
+    /// Handshakes of secure connections.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    pub handshakes: crate::endpoint::hall::HandshakeStatistics,
     /// The interface's own counters.
     pub interface: InterfaceStatistics,
 }
@@ -48,6 +53,7 @@ impl DriverStatistics {
         self.inward = core.inward;
         self.outward = core.outward;
         self.sent = core.sent;
+        self.high_water = core.high_water;
         self.stage_times = core.times;
         self.log_lines = core.endpoint.log_lines();
         self.updates += 1;
@@ -56,6 +62,10 @@ impl DriverStatistics {
         self.waiting_for_accept = waiting;
         self.receive_deferred = core.receive_deferred;
         self.endpoint = core.endpoint.statistics();
+        #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+        {
+            self.handshakes = core.endpoint.handshakes();
+        }
         self.interface = core.site.interface.statistics();
     }
 }

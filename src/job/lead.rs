@@ -8,6 +8,8 @@
 use std::time::Duration;
 
 use super::back::{Back, Phase};
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+use super::handshakes;
 use super::shard::is_due;
 use super::site::Mode;
 use super::task::Task;
@@ -51,6 +53,10 @@ impl Back {
             self.serve_all(crew, out, mode);
             self.core.phase = Phase::Chained;
             let mut watch = Stopwatch::start();
+            #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+            if mode == Mode::Last {
+                handshakes::handshakes(self, &mut watch);
+            }
             finish::finish(self, &mut watch);
         }
         Step::Done

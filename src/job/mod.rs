@@ -15,12 +15,16 @@ mod back;
 mod decrypt;
 mod deferred;
 mod finish;
+mod guarded;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod handshakes;
 mod lead;
 mod outcome;
 mod parallel;
 mod pool;
 mod process;
 mod receive;
+mod rehouse;
 mod route;
 mod send;
 mod shard;
@@ -34,6 +38,10 @@ mod work;
 pub(crate) use back::{Back, Core, Phase};
 pub(crate) use lead::{Crew, Step, lead};
 pub use outcome::Endings;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub use outcome::HandshakeFailure;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub(crate) use outcome::Secured;
 pub(crate) use outcome::{Incoming, Outcome};
 pub use parallel::ParallelIterator;
 pub(crate) use parallel::par_lanes;

@@ -3,6 +3,7 @@
 //! Packets first, in order of arrival; then, once an update, each lane that has anything to do is
 //! served: its messages and wishes in the order they were made, then its timers.
 
+use super::guarded;
 use super::shard::{NEVER, Shard};
 use super::site::{Mode, Site};
 use crate::buffer::desk::{Desk, Snapshot, lanes_of};
@@ -11,6 +12,7 @@ use crate::buffer::outbox::RecordKind;
 use crate::buffer::runs::ArrivalKind;
 use crate::counters::{DropReason, Flow};
 use crate::error::DisconnectReason;
+use crate::link::guard::Guard;
 use crate::link::{Context, Link, Notice};
 use crate::wire::connection::Token;
 
@@ -18,6 +20,7 @@ use crate::wire::connection::Token;
 pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
     let Shard {
         links,
+        guards,
         touched,
         current,
         runs,
@@ -54,8 +57,24 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
             outward: &mut *outward,
             random: &mut *random,
             buffers: &mut *buffers,
+            surplus: guards.get(lane).map_or(0, surplus_of),
         };
         match (arrival.kind, slot) {
+            (ArrivalKind::Spent, _) => {}
+            (
+                ArrivalKind::Opened
+                | ArrivalKind::Knock
+                | ArrivalKind::Repeat
+                | ArrivalKind::Ended { .. },
+                slot,
+            ) => {
+                if let Some(guard) = guards.get_mut(lane).and_then(Option::as_mut) {
+                    if slot.is_none() {
+                        open_snapshot(snapshots, lane, guard.version());
+                    }
+                    guarded::handle(guard, slot, &arrival, packet, &mut cx);
+                }
+            }
             (ArrivalKind::Packet, Some(link)) => {
                 link.handle_packet(&arrival.path, packet, arrival.number, &mut cx);
             }
@@ -126,7 +145,14 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
     };
     let (inbox, outbox) = (inbox.get_mut(), outbox.get_mut());
     shard.current = Some(lane);
+    let surplus = shard.guards.get(lane).map_or(0, surplus_of);
+    let mut guard = shard.guards.get_mut(lane).and_then(Option::as_mut);
     let Some(link) = slot else {
+        if let Some(guard) = guard {
+            // An association without a connection: it is given up in time.
+            *deadline = guarded::wait_for_request(guard, lane_u8(lane), site, &mut shard.notices);
+            return;
+        }
         let lost = u64::try_from(outbox.messages()).unwrap_or(u64::MAX);
         shard.outward.entered += lost;
         shard.outward.drops.add(DropReason::Closed, lost);
@@ -145,7 +171,10 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         outward: &mut shard.outward,
         random: &mut shard.random,
         buffers: &mut shard.buffers,
+        surplus,
     };
+    let marks = &mut shard.high_water;
+    marks.outbox_bytes = marks.outbox_bytes.max(outbox.payload_bytes());
     if written {
         let mut at = 0;
         while let Some(record) = outbox.record(at, site.tailroom) {
@@ -171,6 +200,9 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
             shard.leaving &= !(1 << lane);
             link.handle_disconnect(&mut cx);
         }
+        if let Some(guard) = &mut guard {
+            guarded::watch_keys(guard, link, &mut cx);
+        }
         link.handle_timeout(&mut cx);
     }
     let version = snapshot.version;
@@ -178,6 +210,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         version,
         ..link.snapshot(&site.rules)
     };
+    snapshot.path_mtu = snapshot.path_mtu.saturating_sub(surplus);
     *changed |= 1 << lane;
     let each = site.rules.pipelines.windows();
     if each > 0 && link.has_pipelines() {
@@ -189,10 +222,16 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
     }
     if !cx.inbox.is_empty() {
         *ready |= 1 << lane;
+        marks.inbox_bytes = marks.inbox_bytes.max(cx.inbox.waiting_bytes());
     }
     if link.is_closed() {
         *deadline = NEVER;
     }
+}
+
+/// Bytes that records of this guard take beyond what every packet leaves for them.
+fn surplus_of(guard: &Option<Guard>) -> u16 {
+    guard.as_ref().map_or(0, Guard::surplus)
 }
 
 fn open_snapshot(snapshots: &mut [Snapshot], lane: usize, version: u32) {
@@ -206,16 +245,35 @@ pub(crate) fn end_interrupted_lane(shard: &mut Shard, desk: &mut Desk) {
     let Some(lane) = shard.current.take() else {
         return;
     };
-    if let Some(slot) = shard.links.get_mut(lane)
-        && let Some(link) = slot.take()
-    {
-        abandon(&link, &mut shard.outward);
-    }
-    end_lane(shard, desk, lane, DisconnectReason::InternalError);
+    let link = shard.links.get_mut(lane).and_then(Option::take);
+    let undelivered = link.map_or(0, |link| abandon(&link, &mut shard.outward));
+    end_lane(
+        shard,
+        desk,
+        lane,
+        DisconnectReason::InternalError,
+        undelivered,
+    );
 }
 
 /// Tells the user that the lane's connection is over, and whoever keeps its token.
-pub(crate) fn end_lane(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: DisconnectReason) {
+fn end_lane(
+    shard: &mut Shard,
+    desk: &mut Desk,
+    lane: usize,
+    reason: DisconnectReason,
+    undelivered: usize,
+) {
+    tell_end(shard, desk, lane, reason);
+    shard.notices.push(Notice::Closed {
+        lane: lane_u8(lane),
+        reason: Some(reason),
+        undelivered,
+    });
+}
+
+/// Tells the user that the lane's connection is over.
+pub(crate) fn tell_end(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: DisconnectReason) {
     let bit = 1 << lane;
     if let Some(inbox) = desk.inboxes.get_mut(lane) {
         inbox
@@ -233,25 +291,21 @@ pub(crate) fn end_lane(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: 
     if let Some(deadline) = shard.deadlines.get_mut(lane) {
         *deadline = NEVER;
     }
-    shard.notices.push(Notice::Closed {
-        lane: lane_u8(lane),
-        reason: Some(reason),
-        undelivered: 0,
-    });
 }
 
-/// What waits in a link that is given up is lost.
-fn abandon(link: &Link, outward: &mut Flow) {
+/// What waits in a link that is given up is lost. Returns the reliable packets nobody acknowledged.
+pub(super) fn abandon(link: &Link, outward: &mut Flow) -> usize {
     let waiting = u64::try_from(link.waiting_messages()).unwrap_or(0);
-    outward.drops.add(DropReason::InternalError, waiting);
+    outward.drops.add(DropReason::Closed, waiting);
+    link.undelivered()
 }
 
 /// Ends every connection of the shard.
 pub(crate) fn end_shard(shard: &mut Shard, desk: &mut Desk, reason: DisconnectReason) {
     for lane in 0..shard.links.len() {
         if let Some(link) = shard.links.get_mut(lane).and_then(Option::take) {
-            abandon(&link, &mut shard.outward);
-            end_lane(shard, desk, lane, reason);
+            let undelivered = abandon(&link, &mut shard.outward);
+            end_lane(shard, desk, lane, reason, undelivered);
         }
     }
 }

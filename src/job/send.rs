@@ -26,7 +26,10 @@ pub(crate) fn send(shard: &mut Shard, desk: &mut Desk, site: &Site) {
     let interface = &*site.interface;
     let congested = send_deferred(shard, interface);
     if !shard.egress.is_empty() {
+        seal(shard, desk);
         send_egress(shard, desk, interface, congested);
+        let waiting = shard.deferred.bytes();
+        shard.high_water.deferred_bytes = shard.high_water.deferred_bytes.max(waiting);
     }
     clear(shard, desk);
     watch.lap(&mut shard.times.send);
@@ -73,6 +76,36 @@ fn send_deferred(shard: &mut Shard, interface: &dyn NetworkInterface) -> bool {
     false
 }
 
+/// Seals every packet of a guarded lane where it lies. A secure driver sends nothing in clear: what
+/// has no guard, or one whose keys are used up, becomes empty.
+fn seal(shard: &mut Shard, desk: &mut Desk) {
+    let Shard {
+        guards,
+        egress,
+        secure,
+        ..
+    } = shard;
+    if !*secure {
+        return;
+    }
+    let (packets, scratch) = egress.iter_mut();
+    for packet in packets.filter(|packet| !packet.bare) {
+        let lane = usize::from(packet.lane);
+        let arena = match packet.source {
+            Source::Scratch => Some(&mut *scratch),
+            Source::Outbox => desk
+                .outboxes
+                .get_mut(lane)
+                .map(|outbox| outbox.get_mut().bytes_mut()),
+        };
+        let guard = guards.get_mut(lane).and_then(Option::as_mut);
+        let record = arena
+            .zip(guard)
+            .and_then(|(arena, guard)| guard.seal(arena, packet.range()));
+        packet.place(record.unwrap_or_default());
+    }
+}
+
 /// This update's datagrams. Once the interface has no room, the rest is kept.
 fn send_egress(
     shard: &mut Shard,
@@ -104,8 +137,11 @@ fn send_egress(
             Route::Current => links.get(lane).and_then(Option::as_ref).map(Link::path),
             Route::Detour(index) => egress.detours().get(index as usize),
         };
-        let start = outgoing.start as usize;
-        let bytes = arena.and_then(|arena| arena.get(start..start + outgoing.len as usize));
+        if outgoing.len == 0 {
+            sent.drops.count(DropReason::NoAssociation);
+            continue;
+        }
+        let bytes = arena.and_then(|arena| arena.get(outgoing.range()));
         let (Some(path), Some(bytes)) = (path, bytes) else {
             // The lane was ended by a panic after it had queued this.
             sent.drops.count(DropReason::InternalError);

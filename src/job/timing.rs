@@ -37,6 +37,11 @@ impl StageTimes {
         self.finish += other.finish;
     }
 
+    /// Time spent for packets: all but the handshakes, which follow another clock.
+    pub(crate) fn work(&self) -> Duration {
+        self.total() - self.handshake
+    }
+
     /// The stages' sum.
     pub fn total(&self) -> Duration {
         self.receive
@@ -65,6 +70,12 @@ impl Stopwatch {
     /// Starts over, leaving out the time since the last lap.
     pub(crate) fn restart(&mut self) {
         *self = Self::start();
+    }
+
+    /// Time since the last lap, or the start.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    pub(crate) fn elapsed(&self) -> Duration {
+        Self::start().0.duration_since(self.0)
     }
 
     /// Adds the time since the last lap (or the start) to `stage`.

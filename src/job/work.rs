@@ -19,7 +19,7 @@ pub(crate) struct Work {
     pub(super) mode: Mode,
 }
 
-/// Does the work. /// A panic in it ends the connection that was being worked on, and no other.
+/// Does the work. A panic in it ends the connection that was being worked on, and no other.
 pub(crate) fn run(mut work: Work) -> Work {
     let Some(site) = work.site.take() else {
         return work;
@@ -42,7 +42,7 @@ pub(crate) fn run(mut work: Work) -> Work {
 fn run_stages(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode) {
     let mut watch = Stopwatch::start();
     if !shard.runs.is_empty() {
-        decrypt::decrypt(shard);
+        decrypt::decrypt(shard, site);
         watch.lap(&mut shard.times.decrypt);
         process::handle_packets(shard, desk, site);
     }

@@ -43,11 +43,17 @@
 mod client;
 mod closing;
 mod discovery;
+#[cfg_attr(
+    not(any(feature = "aws-lc-rs", feature = "ring")),
+    expect(dead_code, reason = "a build without a provider has no guards")
+)]
+pub(crate) mod guard;
 mod pipelines;
 pub(crate) mod proof;
 mod receive;
 mod roaming;
 mod rules;
+mod secured;
 mod send;
 mod server;
 mod state;
@@ -111,6 +117,8 @@ pub(crate) struct Context<'a> {
     pub(crate) random: &'a mut Random,
     /// Scratch memory of pipeline stages.
     pub(crate) buffers: &'a mut Buffers,
+    /// Bytes that the layers below take out of this link's packets beyond the rules' padding.
+    pub(crate) surplus: u16,
 }
 
 impl Context<'_> {
@@ -122,6 +130,7 @@ impl Context<'_> {
             lane: self.lane,
             egress: self.egress,
             outward: self.outward,
+            surplus: self.surplus,
         };
         (out, self.inbox, self.buffers)
     }
@@ -144,6 +153,16 @@ pub(crate) enum Notice {
     Validated { lane: u8 },
     /// The connection has moved to another address.
     Moved { lane: u8, from: Path, to: Path },
+    /// The peer of a guarded lane has asked for a connection under this token.
+    Named { lane: u8, token: Token },
+    /// The peer of a guarded lane speaks under the token of another connection.
+    Astray { lane: u8, path: Path, token: Token },
+    /// The peer of a guarded lane, which has a connection, asks for another one: it has begun anew.
+    Supplanted { lane: u8, path: Path },
+    /// Somebody at the address of a silent peer says hello.
+    Knocked { lane: u8 },
+    /// The keys of a guarded lane are to be renewed.
+    KeysAging { lane: u8 },
     /// The connection is over and its token forgotten. Its Disconnect event, if any, is in the inbox.
     Closed {
         lane: u8,
@@ -206,6 +225,11 @@ impl Link {
             path_mtu: u16::MAX,
             chains: Chains::default(),
         }
+    }
+
+    /// Its name on the wire.
+    pub(crate) fn token(&self) -> Token {
+        self.token
     }
 
     /// Where packets go.

@@ -20,7 +20,8 @@ use crate::buffer::outbox::{Outbox, Record};
 use crate::buffer::windows::Usage;
 use crate::counters::DropReason;
 use crate::pipeline::{
-    self, Buffers, MessageSink, PacketSink, Phase, PipelineState, PipelineStatistics, StageRefusal,
+    self, Buffers, MessageSink, PacketSink, Phase, PipelineShape, PipelineState,
+    PipelineStatistics, StageRefusal,
 };
 use crate::time::Timestamp;
 use crate::wire::connection::{DATA_HEADER_LEN, write_data_header};
@@ -289,7 +290,7 @@ impl Link {
         // The path grew narrower since the message was written: what it is sent with is up to the
         // peer's maximum.
         if payload.len() > stages.shape.max_payload(stages.room) {
-            stages.room = out.rules.room(u16::MAX);
+            stages.room = out.room(u16::MAX);
         }
         let mut sink = Packets {
             link: self,
@@ -464,7 +465,7 @@ impl Link {
                     rules
                         .pipelines
                         .get(chain.id)
-                        .and_then(|shape| shape.window()),
+                        .and_then(PipelineShape::window),
                 )
             else {
                 continue;
@@ -490,6 +491,11 @@ impl Link {
         self.chains.waiting()
     }
 
+    /// Reliable packets that the peer has not acknowledged.
+    pub(crate) fn undelivered(&self) -> usize {
+        self.chains.undelivered()
+    }
+
     /// Tells connections and their two ends apart where a stage draws random numbers.
     fn stream(&self) -> u64 {
         let end = match self.role {
@@ -510,7 +516,7 @@ fn stages<'a>(
 ) -> Option<pipeline::Context<'a>> {
     Some(pipeline::Context {
         now: out.now.at,
-        room: out.rules.room(path_mtu),
+        room: out.room(path_mtu),
         memory,
         shape: out.rules.pipelines.get(pipeline)?,
         parameters: &out.rules.pipelines.parameters,

@@ -45,8 +45,10 @@ impl Rules {
             && usize::from(self.max_message_size()) > MIN_PATH_MTU
     }
 
+    /// Whether a peer must prove its address to the link: under a handshake it has done so already.
     pub(super) fn validates(&self) -> bool {
         self.settings.limits().address_validation == AddressValidation::On
+            && !self.settings.security().is_secure()
     }
 
     /// Whether the application may vouch for an address.

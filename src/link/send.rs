@@ -19,6 +19,16 @@ pub(super) struct Outlet<'a> {
     pub(super) lane: u8,
     pub(super) egress: &'a mut Egress,
     pub(super) outward: &'a mut Flow,
+    pub(super) surplus: u16,
+}
+
+impl Outlet<'_> {
+    /// Bytes a data packet on a path of that size has for stage headers and payload.
+    #[inline]
+    pub(super) fn room(&self, path_mtu: u16) -> usize {
+        let room = self.rules.room(path_mtu);
+        room.saturating_sub(usize::from(self.surplus))
+    }
 }
 
 impl Link {
@@ -54,7 +64,7 @@ impl Link {
         out: &mut Outlet<'_>,
     ) -> Result<(), DropReason> {
         // A peer drops what is larger than its maximum without a word.
-        if record.payload.len() > out.rules.room(u16::MAX) {
+        if record.payload.len() > out.room(u16::MAX) {
             return Err(DropReason::TooLong);
         }
         let len = DATA_HEADER_LEN + record.payload.len();

@@ -6,6 +6,7 @@ mod handshake;
 mod machine;
 mod random;
 mod roaming;
+mod tick_gaps;
 mod validation;
 
 use std::sync::Arc;
@@ -175,6 +176,7 @@ impl Bench {
             outward: &mut self.outward,
             random: &mut self.random,
             buffers: &mut self.buffers,
+            surplus: 0,
         };
         (cx, self.link.as_mut(), &mut self.outbox)
     }

@@ -48,5 +48,5 @@ pub(crate) use {
     chain::{Phase, PipelineState},
     packet::{Buffers, Context, MessageSink, PacketSink, StageRefusal},
     set::Pipelines,
-    shape::{Split, StageKind},
+    shape::{PipelineShape, Split, StageKind},
 };

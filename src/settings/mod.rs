@@ -7,7 +7,8 @@
 //! Where Unity Transport has the same parameter, its name is given as the source and finds the
 //! setter in the documentation's search. Where zero means "off", the built value is an `Option`.
 //!
-//! This module knows no socket, no thread pool and no clock: it holds plain values.
+//! This module knows no socket, no thread pool and no clock: it holds plain values. Certificates alone
+//! are judged by a date, which [`build`] asks for and [`NetworkSettingsBuilder::build_at`] is given.
 //!
 //! ```
 //! use drumfire::settings::NetworkSettings;
@@ -45,6 +46,8 @@ mod connection;
 mod limits;
 mod pipelines;
 mod range;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod secure;
 mod security;
 mod socket;
 mod warning;
@@ -57,10 +60,15 @@ pub use limits::{AddressValidation, LegacyValidation, Limits, LogAddresses, Loop
 pub use pipelines::{
     ParameterChange, PipelineParameters, SimulatorMode, SimulatorParameters, Timing,
 };
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub use secure::{ClientAuthentication, SecureClient, SecureServer, SuitePreference};
 pub use security::Security;
 pub use socket::{AddressReuse, DualStack, Offload, SocketParameters};
 pub use warning::SettingsWarning;
 pub use workers::{InlineThreshold, Pinning, SliceOverlap, WorkerParameters, Workers};
+
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+use crate::crypto::CertificateWarning;
 
 /// Everything a driver is told when it is made. Immutable, and cheap to clone.
 ///
@@ -75,6 +83,9 @@ pub struct NetworkSettings {
     socket: SocketParameters,
     workers: WorkerParameters,
     random_seed: Option<u64>,
+    /// What was found when the certificates were judged.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    certificate_warnings: Vec<CertificateWarning>,
 }
 
 impl NetworkSettings {
@@ -94,6 +105,8 @@ impl NetworkSettings {
             socket: SocketParameters::default(),
             workers: WorkerParameters::default(),
             random_seed: None,
+            #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+            certificate_warnings: Vec::new(),
         }
     }
 
@@ -148,6 +161,13 @@ impl NetworkSettings {
         if let Some(frame) = self.connection.fixed_frame_time.filter(|&f| f > credit) {
             warnings.push(SettingsWarning::FrameBeyondTickCredit { frame, credit });
         }
+        #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+        warnings.extend(
+            self.certificate_warnings
+                .iter()
+                .cloned()
+                .map(SettingsWarning::Certificate),
+        );
         warnings
     }
 }

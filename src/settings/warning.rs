@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// A value that is legal and has a consequence worth a line in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SettingsWarning {
     /// `max_message_size` is smaller than what every IPv4 path carries.
@@ -21,6 +21,9 @@ pub enum SettingsWarning {
         /// What inactivity timers advance by, at most.
         credit: Duration,
     },
+    /// A certificate works, with a consequence.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    Certificate(crate::crypto::CertificateWarning),
 }
 
 impl fmt::Display for SettingsWarning {
@@ -35,6 +38,8 @@ impl fmt::Display for SettingsWarning {
                 "fixed_frame_time is {frame:?} and max_tick_credit {credit:?}: \
                  inactivity timers run slower than time, raise max_tick_credit"
             ),
+            #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+            Self::Certificate(warning) => warning.fmt(f),
         }
     }
 }

@@ -19,6 +19,7 @@ mod interfaces;
 mod jobs;
 mod mtu;
 mod names;
+mod queues;
 mod sending;
 #[expect(
     dead_code,

@@ -12,7 +12,6 @@ mod simulator;
 
 use std::ops::Range;
 
-use super::shape::PipelineShape;
 use super::*;
 use crate::counters::DropReason;
 use crate::id::StageId;
