@@ -36,8 +36,9 @@ pub use address::NetworkEndpoint;
 pub use buffer::desk::ConnectionState;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use crypto::{
-    CertificateWarning, CommonNameRefusal, Fingerprint, Identity, IdentityError, PeerIdentity,
-    PemError, ServerNameError, Trust, TrustError, VerifyError, WallTime,
+    CertificateSummary, CertificateWarning, CommonNameRefusal, Fingerprint, Identity,
+    IdentityError, PeerIdentity, PemError, ServerName, ServerNameError, Trust, TrustError,
+    VerifyError, WallTime,
 };
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use driver::HandshakeFailure;
@@ -47,7 +48,7 @@ pub use driver::{
 };
 pub use error::DisconnectReason;
 pub use id::{NetworkConnection, NetworkPipeline, StageId};
-pub use job::{Endings, ParallelIterator, StageTimes, ThreadPool};
+pub use job::{Endings, ParallelIterator, StageTimes, ThreadPool, UpdateTimes};
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use secure::dtls::{HandshakeError, HandshakeFault};
 pub use settings::NetworkSettings;

@@ -14,6 +14,12 @@ pub(crate) enum ArrivalKind {
     Packet,
     /// The request that opens a connection in the lane, under this version of its slot.
     Opens { version: u32, token: [u8; 8] },
+    /// A datagram that overtook the end of its handshake, which has kept it until now.
+    #[cfg_attr(
+        not(any(feature = "aws-lc-rs", feature = "ring")),
+        expect(dead_code, reason = "a build without a provider has no handshakes")
+    )]
+    Early,
     /// A client at the connection's address says hello again: nothing of it is protected.
     Knock,
     /// What a record held, once it was opened.

@@ -3,7 +3,7 @@
 use crate::counters::{Flow, HighWater, Traffic};
 use crate::endpoint::EndpointStatistics;
 use crate::interface::InterfaceStatistics;
-use crate::job::{Core, Endings, StageTimes};
+use crate::job::{Core, Endings, StageTimes, UpdateTimes};
 
 /// A driver's counters since it was made, and facts about it now.
 ///
@@ -24,6 +24,8 @@ pub struct DriverStatistics {
     pub high_water: HighWater,
     /// Time spent in each stage, over all threads.
     pub stage_times: StageTimes,
+    /// How long updates and flushes took.
+    pub update_times: UpdateTimes,
     /// Events that were dropped unread: of connections nobody accepted, or by
     /// `unread_events(UnreadEvents::Drop)`.
     pub events_never_read: u64,
@@ -55,6 +57,7 @@ impl DriverStatistics {
         self.sent = core.sent;
         self.high_water = core.high_water;
         self.stage_times = core.times;
+        self.update_times = core.update_times;
         self.log_lines = core.endpoint.log_lines();
         self.updates += 1;
         self.connections = core.endpoint.len();

@@ -16,7 +16,9 @@ use crate::endpoint::{Endpoint, Replies};
 use crate::error::DisconnectReason;
 use crate::id::LANES_PER_SHARD;
 use crate::interface::{NetworkInterface, SendReport};
-use crate::job::{self, Back, Core, Crew, Endings, Outcome, Phase, Plan, Site, StageTimes, Step};
+use crate::job::{
+    self, Back, Core, Crew, Endings, Outcome, Phase, Plan, Site, StageTimes, Step, UpdateTimes,
+};
 use crate::link::Rules;
 use crate::pipeline::Pipelines;
 use crate::settings::{NetworkSettings, SliceOverlap, UnreadEvents};
@@ -78,6 +80,8 @@ pub(super) fn build_back(
         sent: Flow::default(),
         high_water: HighWater::default(),
         times: StageTimes::default(),
+        update_times: UpdateTimes::default(),
+        begun: None,
         report: SendReport::default(),
         endings: Endings::default(),
         receive_deferred: 0,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::outcome::{Endings, Outcome};
 use super::shard::{NEVER, Shard};
 use super::site::Site;
-use super::timing::StageTimes;
+use super::timing::{StageTimes, Stopwatch, UpdateTimes};
 use crate::buffer::batch::ReceiveBatch;
 use crate::buffer::desk::Desk;
 use crate::buffer::outbox::Rooms;
@@ -61,6 +61,9 @@ pub(crate) struct Core {
     pub(crate) sent: Flow,
     pub(crate) high_water: HighWater,
     pub(crate) times: StageTimes,
+    pub(crate) update_times: UpdateTimes,
+    /// When the update under way began.
+    pub(crate) begun: Option<Stopwatch>,
     pub(crate) report: SendReport,
     pub(crate) endings: Endings,
     /// Updates that ended with datagrams left in the interface because of `rx_budget`.

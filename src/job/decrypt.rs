@@ -23,8 +23,11 @@ pub(crate) fn decrypt(shard: &mut Shard, site: &Site) {
         ..
     } = shard;
     runs.open_each(|arrival, datagram, more| {
-        if arrival.kind != ArrivalKind::Packet {
-            return;
+        match arrival.kind {
+            ArrivalKind::Packet => {}
+            // It was passed once, to the handshake.
+            ArrivalKind::Early => inward.entered += 1,
+            _ => return,
         }
         match guards
             .get_mut(usize::from(arrival.lane))

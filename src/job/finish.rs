@@ -64,7 +64,10 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
                     slot: first + u32::from(lane),
                     path,
                 }),
-                Notice::KeysAging { lane } => moves.push(Move::KeysAging {
+                Notice::Renew { lane } => moves.push(Move::Renew {
+                    slot: first + u32::from(lane),
+                }),
+                Notice::Recovered { lane } => moves.push(Move::Recovered {
                     slot: first + u32::from(lane),
                 }),
                 Notice::Closed {

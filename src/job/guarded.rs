@@ -8,7 +8,7 @@ use super::site::Site;
 use crate::buffer::runs::{Arrival, ArrivalKind};
 use crate::counters::DropReason;
 use crate::error::DisconnectReason;
-use crate::link::guard::{Guard, Knock};
+use crate::link::guard::{Guard, Knock, Renewal};
 use crate::link::{Context, Deadline, Link, Notice};
 use crate::time::Timestamp;
 use crate::wire::connection::{Kind, peek_token};
@@ -117,12 +117,21 @@ pub(super) fn wait_for_request(
     NEVER
 }
 
-/// Sees to keys that are, or soon will be, used up (R16).
-pub(super) fn watch_keys(guard: &mut Guard, link: &mut Link, cx: &mut Context<'_>) {
+/// Ends a connection whose keys are used up, and makes a client's association anew in time (R16).
+pub(super) fn watch(guard: &mut Guard, link: &mut Link, cx: &mut Context<'_>) {
     if guard.is_spent() {
         link.handle_spent_keys(cx);
-    } else if link.is_client() && guard.wants_renewal() {
-        cx.notices.push(Notice::KeysAging { lane: cx.lane });
+        return;
+    }
+    if !link.is_client() || link.is_closed() {
+        return;
+    }
+    let patience = cx.rules.settings.connection().reconnection_timeout;
+    let lane = cx.lane;
+    match guard.renewal(patience, cx.now.at) {
+        Renewal::Unchanged => {}
+        Renewal::Begin => cx.notices.push(Notice::Renew { lane }),
+        Renewal::Recovered => cx.notices.push(Notice::Recovered { lane }),
     }
 }
 

@@ -9,11 +9,13 @@ use super::back::Back;
 use super::outcome::{HandshakeFailure, Secured};
 use super::rehouse;
 use super::timing::Stopwatch;
+use crate::address::Path;
 use crate::buffer::runs::ArrivalKind;
 use crate::endpoint::Hall;
 use crate::endpoint::hall::{Arrived, Event};
 use crate::error::DisconnectReason;
 use crate::link::guard::Guard;
+use crate::secure::dtls::HandshakeError;
 
 /// What the handshakes of one update may take.
 const BUDGET: Duration = Duration::from_millis(2);
@@ -36,6 +38,8 @@ pub(crate) fn handshakes(back: &mut Back, watch: &mut Stopwatch) {
             Event::Established(arrived) => arrive(back, *arrived),
             Event::Failed { path, slot, error } => {
                 Hall::explain(back.core.endpoint.journal(), now, &path, &error);
+                let nobody_answered =
+                    matches!(*error, HandshakeError::TimedOut { heard: false, .. });
                 let connection = slot.map(|slot| back.core.endpoint.connection(slot));
                 back.outcome.failures.push(HandshakeFailure {
                     connection,
@@ -43,7 +47,7 @@ pub(crate) fn handshakes(back: &mut Back, watch: &mut Stopwatch) {
                     error: *error,
                 });
                 if let Some(slot) = slot {
-                    fail(back, slot);
+                    fail(back, slot, &path, nobody_answered);
                 }
             }
         }
@@ -88,7 +92,10 @@ fn arrive(back: &mut Back, arrived: Arrived) {
     };
     back.outcome.secured.push((connection, secured));
     let records = back.core.site.rules.settings.limits().records_per_key;
-    let guard = Guard::new(association, records, peer, connection.version(), now);
+    let mut guard = Guard::new(association, records, peer, connection.version(), now);
+    if let Some(former) = rehouse::take_guard(back, slot) {
+        guard.succeed(former);
+    }
     rehouse::install(back, slot, guard);
     if let Some((shard, lane)) = rehouse::shard_of(back, slot)
         && let Some(Some(link)) = shard.links.get_mut(lane)
@@ -97,20 +104,22 @@ fn arrive(back: &mut Back, arrived: Arrived) {
         rehouse::rouse(back, slot);
     }
     for datagram in early {
-        // Heard once and counted; as an arrival of its lane it counts again.
-        back.core.inward.entered += 1;
         back.core.arrived += 1;
-        super::route::stage(back, slot, ArrivalKind::Packet, &path, &datagram);
+        super::route::stage(back, slot, ArrivalKind::Early, &path, &datagram);
         rehouse::rouse(back, slot);
     }
 }
 
-/// A connection that has no association will get none. One whose keys were to be renewed goes on
-/// with those it has.
-fn fail(back: &mut Back, slot: u32) {
-    let is_secured =
-        rehouse::shard_of(back, slot).is_some_and(|(shard, lane)| shard.guard(lane).is_some());
-    if !is_secured {
+/// A connection that has no association will get none, unless nobody has answered yet: then it asks
+/// again for as long as it lives. One whose association was to be made anew goes on with the old one.
+fn fail(back: &mut Back, slot: u32, path: &Path, nobody_answered: bool) {
+    if let Some((shard, lane)) = rehouse::shard_of(back, slot)
+        && let Some(guard) = shard.guard(lane)
+    {
+        guard.handle_renewal_failed();
+    } else if nobody_answered && let Some(hall) = back.core.endpoint.hall() {
+        hall.connect(slot, path);
+    } else {
         rehouse::end(back, slot, DisconnectReason::AuthenticationFailure);
     }
 }

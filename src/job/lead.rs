@@ -38,6 +38,7 @@ impl Back {
     /// again, with a crew, goes on from there.
     pub(crate) fn run(&mut self, crew: Option<&Crew>, limit: Option<Duration>) -> Step {
         let mut watch = Stopwatch::start();
+        let begun = *self.core.begun.get_or_insert(watch);
         let mut out = 0;
         if self.core.phase == Phase::Whole
             && self.receive_all(crew, limit, &mut out, &mut watch) == Step::TooMuch
@@ -58,7 +59,9 @@ impl Back {
                 handshakes::handshakes(self, &mut watch);
             }
             finish::finish(self, &mut watch);
+            self.core.update_times.note(watch.since(&begun));
         }
+        self.core.begun = None;
         Step::Done
     }
 

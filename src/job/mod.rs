@@ -52,5 +52,5 @@ pub use rayon::ThreadPool;
 pub(crate) use site::Site;
 pub(crate) use task::{Next, Panic};
 pub(crate) use threshold::{Plan, Threshold};
-pub use timing::StageTimes;
+pub use timing::{StageTimes, UpdateTimes};
 pub(crate) use work::run;

@@ -60,7 +60,7 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
             surplus: guards.get(lane).map_or(0, surplus_of),
         };
         match (arrival.kind, slot) {
-            (ArrivalKind::Spent, _) => {}
+            (ArrivalKind::Spent | ArrivalKind::Early, _) => {}
             (
                 ArrivalKind::Opened
                 | ArrivalKind::Knock
@@ -201,7 +201,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
             link.handle_disconnect(&mut cx);
         }
         if let Some(guard) = &mut guard {
-            guarded::watch_keys(guard, link, &mut cx);
+            guarded::watch(guard, link, &mut cx);
         }
         link.handle_timeout(&mut cx);
     }

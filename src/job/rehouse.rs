@@ -19,8 +19,11 @@ pub(super) enum Move {
     Astray { slot: u32, path: Path, token: Token },
     /// The peer of the connection in `slot` has begun anew, at the same address.
     Supplanted { slot: u32, path: Path },
-    /// The keys of the connection in `slot` are to be renewed.
-    KeysAging { slot: u32 },
+    /// The association of the connection in `slot` is to be made anew: its keys are used up (R16), or
+    /// its peer is silent and may not know where we are.
+    Renew { slot: u32 },
+    /// It is not, after all.
+    Recovered { slot: u32 },
 }
 
 /// Does what was reported.
@@ -29,7 +32,12 @@ pub(super) fn carry_out(back: &mut Back, moves: Vec<Move>) {
         match one {
             Move::Astray { slot, path, token } => follow(back, slot, &path, token),
             Move::Supplanted { slot, path } => supplant(back, slot, &path),
-            Move::KeysAging { slot } => renew(back, slot),
+            Move::Renew { slot } => renew(back, slot),
+            Move::Recovered { slot } => {
+                if let Some(hall) = back.core.endpoint.hall() {
+                    hall.abandon(slot);
+                }
+            }
         }
     }
 }
@@ -86,7 +94,7 @@ fn supplant(back: &mut Back, slot: u32, path: &Path) {
     }
 }
 
-/// A client's keys are renewed by a handshake beside the association (R16).
+/// A client begins a handshake beside the association it has.
 fn renew(back: &mut Back, slot: u32) {
     let path = shard_of(back, slot)
         .and_then(|(shard, lane)| Some(*shard.links.get(lane)?.as_ref()?.path()));
@@ -179,7 +187,7 @@ fn guard_mut(back: &mut Back, slot: u32) -> Option<&mut Guard> {
     shard.guard(lane)
 }
 
-fn take_guard(back: &mut Back, slot: u32) -> Option<Guard> {
+pub(super) fn take_guard(back: &mut Back, slot: u32) -> Option<Guard> {
     let (shard, lane) = shard_of(back, slot)?;
     shard.guards.get_mut(lane)?.take()
 }

@@ -54,8 +54,30 @@ impl StageTimes {
     }
 }
 
+/// How long updates and flushes took, from their first stage to their last.
+///
+/// Waiting for a thread of the pool and jobs chained behind an update are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpdateTimes {
+    /// The last one.
+    pub last: Duration,
+    /// The longest.
+    pub longest: Duration,
+    /// All together.
+    pub total: Duration,
+}
+
+impl UpdateTimes {
+    pub(crate) fn note(&mut self, time: Duration) {
+        self.last = time;
+        self.longest = self.longest.max(time);
+        self.total += time;
+    }
+}
+
 /// Times one stage after the other.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
@@ -65,6 +87,11 @@ impl Stopwatch {
     )]
     pub(crate) fn start() -> Self {
         Self(Instant::now())
+    }
+
+    /// The time between the start of another and the last lap of this.
+    pub(crate) fn since(&self, other: &Self) -> Duration {
+        self.0.duration_since(other.0)
     }
 
     /// Starts over, leaving out the time since the last lap.

@@ -104,8 +104,15 @@ impl Link {
 
     /// The application has not accepted the connection in time.
     pub(super) fn expire(&mut self, cx: &mut Context<'_>) {
-        self.report(DisconnectReason::Timeout, cx);
-        self.close(Some(DisconnectReason::Timeout), cx);
+        self.give_up(DisconnectReason::Timeout, cx);
+    }
+
+    /// Closes from this side without having been asked to: tells the user, and the peer.
+    pub(super) fn give_up(&mut self, reason: DisconnectReason, cx: &mut Context<'_>) {
+        if !matches!(self.state, State::Closing(_) | State::Closed) {
+            self.report(reason, cx);
+            self.close(Some(reason), cx);
+        }
     }
 
     /// Ends without another word to the peer.

@@ -161,8 +161,10 @@ pub(crate) enum Notice {
     Supplanted { lane: u8, path: Path },
     /// Somebody at the address of a silent peer says hello.
     Knocked { lane: u8 },
-    /// The keys of a guarded lane are to be renewed.
-    KeysAging { lane: u8 },
+    /// A client's association is to be made anew, beside the one there is.
+    Renew { lane: u8 },
+    /// It is not, after all: the peer has been heard.
+    Recovered { lane: u8 },
     /// The connection is over and its token forgotten. Its Disconnect event, if any, is in the inbox.
     Closed {
         lane: u8,

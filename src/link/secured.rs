@@ -44,10 +44,8 @@ impl Link {
         }
     }
 
-    /// The keys are used up: the peer is told, as long as one record can still be sealed.
+    /// The keys are used up, but for a farewell.
     pub(crate) fn handle_spent_keys(&mut self, cx: &mut Context<'_>) {
-        if !self.is_closed() {
-            self.end(DisconnectReason::KeyLimit, cx);
-        }
+        self.give_up(DisconnectReason::KeyLimit, cx);
     }
 }

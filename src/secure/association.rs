@@ -220,6 +220,11 @@ impl Association {
         self.opener.peer_keys_age()
     }
 
+    /// Whether only a few more records may be sealed: enough for a farewell (R16).
+    pub(crate) fn is_almost_spent(&self) -> bool {
+        self.sealer.is_almost_spent() || self.health() == KeyHealth::Spent
+    }
+
     /// How long the keys will do (R16).
     pub(crate) fn health(&self) -> KeyHealth {
         self.sealer.health().max(self.opener.health())

@@ -18,7 +18,7 @@ mod outgoing;
 mod record_layer;
 mod replay;
 
-pub(crate) use self::association::{Association, Opened};
+pub(crate) use self::association::{Association, Opened, Step};
 pub(crate) use self::outgoing::Outgoing;
 pub(crate) use self::record_layer::KeyHealth;
 #[cfg(test)]

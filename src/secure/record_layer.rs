@@ -277,6 +277,11 @@ impl Sealer {
         KeyHealth::of(self.next, self.limit)
     }
 
+    /// Whether less than a sixty-fourth of what may be sealed is left.
+    pub(super) fn is_almost_spent(&self) -> bool {
+        self.limit.saturating_sub(self.next) <= self.limit / 64
+    }
+
     /// Seals `records` at the most.
     pub(super) fn limit_records(&mut self, records: u64) {
         self.limit = self.limit.min(records);

@@ -264,7 +264,7 @@ fn e11_a_connection_that_was_full_takes_events_again_once_it_was_read() {
     assert!(lost > 0);
     let mut read = world.server.events().len();
     for _ in 0..3 {
-        world.clients[0].send(ours, b"again").unwrap();
+        world.clients[0].send(ours, &[8; 100]).unwrap();
         world.tick();
         read += world.server.events().len();
     }

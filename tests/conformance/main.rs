@@ -19,8 +19,8 @@ mod interfaces;
 mod jobs;
 mod mtu;
 mod names;
-mod queues;
 mod sending;
+mod statistics;
 #[expect(
     dead_code,
     unused_imports,

@@ -18,3 +18,6 @@ mod support;
 
 mod connecting;
 mod identities;
+mod moving;
+mod records;
+mod strangers;

@@ -84,7 +84,9 @@ fn rayon_is_named_by_the_job_floor_alone() {
 fn rustls_is_named_by_crypto_alone() {
     let sources = sources(&["src"], ".rs");
     for word in ["rustls", "aws_lc_rs", "webpki"] {
-        complain(&word_complaints(&sources, word, &["src/crypto/"]));
+        // The command line makes keys, which rustls does not.
+        let keys = "src/bin/drumfire/certs/provider.rs";
+        complain(&word_complaints(&sources, word, &["src/crypto/", keys]));
     }
 }
 

@@ -134,17 +134,6 @@ impl Guest {
         }
     }
 
-    /// Makes a client's handshake begin anew. False for a server's.
-    pub(super) fn restart(&mut self) -> bool {
-        match &mut self.role {
-            Role::Server(_) => false,
-            Role::Client(client) => {
-                client.handshake = None;
-                true
-            }
-        }
-    }
-
     pub(super) fn handle_datagram(
         &mut self,
         now: Timestamp,

@@ -450,14 +450,6 @@ impl Hall {
                 })));
             }
             Progress::Failed(error) => {
-                // Nobody answered yet: a client goes on asking for as long as its connection does.
-                if let Some(Some(guest)) = self.guests.get_mut(place)
-                    && matches!(*error, HandshakeError::TimedOut { heard: false, .. })
-                    && guest.restart()
-                {
-                    self.beginnings.push_back(place);
-                    return;
-                }
                 let Some(guest) = self.forget_guest(place) else {
                     return;
                 };

@@ -2,23 +2,39 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{IDLE, KNOCK_PAUSE, Knock, Record};
+use super::{IDLE, KNOCK_PAUSE, Knock, Record, Renewal};
 use crate::crypto::{Fingerprint, PeerIdentity};
-use crate::secure::{Association, KeyHealth, Opened, Outgoing};
+use crate::secure::{Association, KeyHealth, Opened, Outgoing, Step};
 use crate::time::Timestamp;
 use crate::wire::record::AlertDescription;
+
+/// How long records of a former association are taken.
+const OVERLAP: Duration = Duration::from_secs(4);
+
+/// Why an association is made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// Its keys will soon be used up.
+    Keys,
+    /// The peer is silent: perhaps we have another address by now.
+    Silence,
+}
 
 /// An association, and what its owner must remember of it.
 #[derive(Debug)]
 pub(crate) struct Guard {
     association: Association,
+    /// The association before this one, and until when what it protects is still taken: the peer
+    /// seals with it until the last flight has arrived.
+    former: Option<Box<(Association, Timestamp)>>,
     /// Version of the lane's slot.
     version: u32,
     /// Unknown tokens the peer has named.
     strangers: u8,
-    /// Whether a renewal of its keys has been asked for.
-    renewing: bool,
+    /// Whether it is being made anew, and why.
+    renewal: Option<Cause>,
     /// When it was made.
     since: Timestamp,
     /// When the last authentic record came, on the driver's time.
@@ -46,9 +62,10 @@ impl Guard {
         }
         Self {
             association,
+            former: None,
             version,
             strangers: 0,
-            renewing: false,
+            renewal: None,
             since: now,
             heard: now,
             knocked: None,
@@ -65,7 +82,10 @@ impl Guard {
         at: usize,
         now: Timestamp,
     ) -> (Record, usize) {
-        let step = self.association.open(datagram, at);
+        let step = match &self.former {
+            None => self.association.open(datagram, at),
+            Some(_) => self.open_either(datagram, at, now),
+        };
         let record = match step.outcome {
             Ok(opened) => {
                 self.heard = now;
@@ -82,6 +102,33 @@ impl Guard {
             Err(reason) => Record::Refused(reason),
         };
         (record, step.next)
+    }
+
+    /// Opens a record of this association or of the one before.
+    #[cold]
+    fn open_either(&mut self, datagram: &mut [u8], at: usize, now: Timestamp) -> Step<Opened> {
+        let Some(former) = self.former.as_mut().filter(|former| now < former.1) else {
+            self.former = None;
+            return self.association.open(datagram, at);
+        };
+        // A key that does not fit leaves nothing of what it was tried on.
+        let mut copy = datagram.to_vec();
+        let step = self.association.open(datagram, at);
+        if step.outcome.is_ok() {
+            return step;
+        }
+        let second = former.0.open(&mut copy, at);
+        // Goodbyes of the former association are none of this one.
+        if matches!(second.outcome, Ok(Opened::Application(_))) {
+            datagram.copy_from_slice(&copy);
+            return second;
+        }
+        step
+    }
+
+    /// Takes the place of `former`, whose records are taken for a while still.
+    pub(crate) fn succeed(&mut self, former: Self) {
+        self.former = Some(Box::new((former.association, self.since + OVERLAP)));
     }
 
     /// Seals a packet where it lies, and answers with where the record lies. Without a key that may
@@ -122,17 +169,32 @@ impl Guard {
         Knock::Ignored
     }
 
-    /// Whether the keys are used up.
+    /// Whether the keys are used up, but for a farewell.
     #[inline]
     pub(crate) fn is_spent(&self) -> bool {
-        self.association.health() == KeyHealth::Spent
+        self.association.is_almost_spent()
     }
 
-    /// Whether the keys are to be renewed. True once.
-    #[inline]
-    pub(crate) fn wants_renewal(&mut self) -> bool {
-        self.association.health() == KeyHealth::UpdateDue
-            && !std::mem::replace(&mut self.renewing, true)
+    /// Whether a client should make the association anew, with `patience` for silence. Each answer is
+    /// given once.
+    pub(crate) fn renewal(&mut self, patience: Option<Duration>, now: Timestamp) -> Renewal {
+        let is_silent = patience.is_some_and(|patience| self.silence(now) > patience);
+        let cause = match self.renewal {
+            None if self.association.health() == KeyHealth::UpdateDue => Cause::Keys,
+            None if is_silent => Cause::Silence,
+            Some(Cause::Silence) if !is_silent => {
+                self.renewal = None;
+                return Renewal::Recovered;
+            }
+            _ => return Renewal::Unchanged,
+        };
+        self.renewal = Some(cause);
+        Renewal::Begin
+    }
+
+    /// The attempt to make it anew has failed; another may follow.
+    pub(crate) fn handle_renewal_failed(&mut self) {
+        self.renewal = None;
     }
 
     /// Bytes a record of it takes beyond the 29 that everybody counts with: 8 with GCM.
@@ -157,7 +219,7 @@ impl Guard {
     }
 
     /// How long nothing authentic has come.
-    pub(crate) fn silence(&self, now: Timestamp) -> std::time::Duration {
+    pub(crate) fn silence(&self, now: Timestamp) -> Duration {
         now.since(self.heard)
     }
 

@@ -50,6 +50,17 @@ pub(crate) enum Record {
     Refused(DropReason),
 }
 
+/// Whether a client makes its association anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// As before.
+    Unchanged,
+    /// It begins.
+    Begin,
+    /// The attempt is given up: the peer has been heard.
+    Recovered,
+}
+
 /// What a hello from a live peer's address leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Knock {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{Knock, Record};
+use super::{Knock, Record, Renewal};
 use crate::time::Timestamp;
 
 /// There is none.
@@ -35,7 +35,7 @@ impl Guard {
         match *self {}
     }
 
-    pub(crate) fn wants_renewal(&mut self) -> bool {
+    pub(crate) fn renewal(&mut self, _: Option<Duration>, _: Timestamp) -> Renewal {
         match *self {}
     }
 

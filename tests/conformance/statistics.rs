@@ -1,4 +1,4 @@
-//! How full queues have been, by statistics.
+//! Statistics: how full queues have been, and how long updates took.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +9,7 @@ use drumfire::buffer::batch::ReceiveBatch;
 use drumfire::counters::HighWater;
 use drumfire::error::BindError;
 use drumfire::interface::{MemoryInterface, NetworkInterface, Received, SendReport, Transmit};
+use drumfire::settings::InlineThreshold;
 
 use crate::support::{Net, Node, SERVER, World, settings};
 
@@ -109,4 +110,23 @@ fn datagrams_that_wait_for_the_interface_leave_their_mark_and_then_arrive() {
     server.update();
     assert_eq!(server.events().len(), 3);
     assert_eq!(marks(&client).deferred_bytes, 300);
+}
+
+#[test]
+fn updates_are_timed_whole_and_by_stage() {
+    let inline = settings().inline_threshold(InlineThreshold::AlwaysInline);
+    let mut world = World::with(1, inline, settings());
+    let (ours, _) = world.connect_proved(0);
+    let before = world.server.driver.statistics().update_times;
+    for _ in 0..100 {
+        world.clients[0].send(ours, b"x").unwrap();
+        world.tick();
+        world.server.events();
+    }
+    let statistics = world.server.driver.statistics();
+    let times = statistics.update_times;
+    assert!(times.total > before.total);
+    assert!(times.last <= times.longest && times.longest <= times.total);
+    // On one thread the stages lie within the updates.
+    assert!(statistics.stage_times.total() <= times.total);
 }
