@@ -145,6 +145,21 @@ pub enum SendError {
         /// Most that may wait.
         budget: usize,
     },
+    /// The pipeline's reliable window has no room until the peer acknowledges. A Writable event says
+    /// when it has. Unity: −5.
+    #[error(
+        "{in_flight} of {window} reliable packets are in flight and {needed} more are needed: try again at the Writable event, in about {free_in:?}"
+    )]
+    WindowFull {
+        /// Packets the window holds.
+        window: u16,
+        /// Packets that are in flight, or queued to be.
+        in_flight: u16,
+        /// Packets the message takes.
+        needed: usize,
+        /// How long after the last update an acknowledgement can be expected.
+        free_in: Duration,
+    },
 }
 
 impl SendError {
@@ -157,7 +172,7 @@ impl SendError {
             Self::StaleConnection { .. } => StatusCode::NetworkVersionMismatch,
             Self::NotConnected { .. } => StatusCode::NetworkStateMismatch,
             Self::PacketOverflow { .. } => StatusCode::NetworkPacketOverflow,
-            Self::QueueFull { .. } => StatusCode::NetworkSendQueueFull,
+            Self::QueueFull { .. } | Self::WindowFull { .. } => StatusCode::NetworkSendQueueFull,
         }
     }
 }
@@ -318,6 +333,16 @@ pub enum PipelineError {
         /// Its name.
         stage: &'static str,
     },
+    /// The headers of the stages leave no room for a message.
+    #[error(
+        "the stages write {headers} bytes of headers and a packet has {room}: raise `max_message_size`"
+    )]
+    NoRoom {
+        /// Bytes of stage headers.
+        headers: usize,
+        /// Bytes of a packet behind the transport's headers.
+        room: usize,
+    },
     /// An id is one byte, and 0 is no pipeline.
     #[error("255 pipelines exist already")]
     TooMany,
@@ -401,6 +426,15 @@ mod tests {
                 SendError::QueueFull {
                     queued: 2,
                     budget: 1,
+                },
+                -5,
+            ),
+            (
+                SendError::WindowFull {
+                    window: 32,
+                    in_flight: 32,
+                    needed: 1,
+                    free_in: Duration::ZERO,
                 },
                 -5,
             ),

@@ -26,13 +26,6 @@ pub mod driver;
 pub mod error;
 pub mod id;
 pub mod interface;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "what a link runs per connection is not wired to links yet"
-    )
-)]
 pub mod pipeline;
 pub mod settings;
 pub mod stream;

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::inbox::Inbox;
 use super::outbox::Outbox;
+use super::windows::Windows;
 use crate::address::NetworkEndpoint;
 use crate::counters::Traffic;
 
@@ -88,6 +89,7 @@ pub(crate) struct Desk {
     pub(crate) inboxes: Vec<Mutex<Inbox>>,
     pub(crate) outboxes: Vec<Mutex<Outbox>>,
     pub(crate) snapshots: Vec<Snapshot>,
+    pub(crate) windows: Windows,
     /// Lanes whose inbox may hold events.
     pub(crate) ready: u64,
     pub(crate) marks: Marks,
@@ -161,6 +163,7 @@ impl Desk {
             inbox.get_mut().clear();
             outbox.get_mut().clear();
         }
+        self.windows.free(lane);
         self.ready &= others;
         self.owned &= others;
         *self.marks.written.get_mut() &= others;
@@ -183,6 +186,11 @@ impl Desk {
         if front.written() != 0 {
             std::mem::swap(&mut front.outboxes, &mut back.outboxes);
             std::mem::swap(front.marks.written.get_mut(), back.marks.written.get_mut());
+            for lane in lanes_of(back.written()) {
+                if let Some(outbox) = back.outboxes.get_mut(lane) {
+                    front.windows.add(lane, outbox.get_mut().claims());
+                }
+            }
         }
         front.recent |= front.ready | back.written();
         back.owned |= front.owned;
@@ -240,6 +248,7 @@ impl Desk {
                 (front.snapshots.get_mut(lane), back.snapshots.get(lane))
             {
                 *to = *from;
+                front.windows.copy_row(lane, &back.windows);
             }
         }
         front.owned |= back.owned;

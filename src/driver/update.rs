@@ -20,6 +20,7 @@ use crate::job::{
     self, Back, Core, Crew, Endings, Outcome, Phase, Plan, Site, StageTimes, Step, UpdateTimes,
 };
 use crate::link::Rules;
+use crate::pipeline::Pipelines;
 use crate::settings::{NetworkSettings, SliceOverlap, UnreadEvents};
 use crate::time::{Now, Timestamp};
 use crate::wire::connection::DATA_HEADER_LEN;
@@ -51,12 +52,13 @@ pub(super) fn build_back(
     let slot_size = interface.slot_size(settings.connection().max_message_size);
     let padding = u16::try_from(padding).unwrap_or(u16::MAX);
     let seed = settings.random_seed();
+    let pipelines = Arc::new(Pipelines::new(settings.pipelines().clone()));
     let rules = Rules {
         settings: settings.clone(),
         listening: false,
         accept_payload: Vec::new(),
         padding,
-        pipelines: 0,
+        pipelines: pipelines.clone(),
     };
     let core = Core {
         site: Arc::new(Site {
@@ -94,7 +96,7 @@ pub(super) fn build_back(
         phase: Phase::Chained,
     };
     let shape = Shape {
-        pipelines: 0,
+        pipelines,
         header,
         rooms,
         send_budget: settings.budgets().send_bytes_per_connection,

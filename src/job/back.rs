@@ -129,6 +129,7 @@ impl Back {
         if let Some(Some(shard)) = self.shards.get_mut(shard) {
             shard.runs.release();
             shard.egress.release();
+            shard.buffers.release();
             shard.notices.shrink_to_fit();
         }
     }

@@ -70,8 +70,12 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
                 Notice::Recovered { lane } => moves.push(Move::Recovered {
                     slot: first + u32::from(lane),
                 }),
-                Notice::Closed { lane, reason } => {
-                    core.endings.count(reason);
+                Notice::Closed {
+                    lane,
+                    reason,
+                    undelivered,
+                } => {
+                    core.endings.count(reason, undelivered);
                     let slot = first + u32::from(lane);
                     core.endpoint.closed(slot);
                     outcome.closed.push(slot);

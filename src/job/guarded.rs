@@ -109,7 +109,11 @@ pub(super) fn wait_for_request(
             observed: Timestamp::NEVER,
         };
     }
-    notices.push(Notice::Closed { lane, reason: None });
+    notices.push(Notice::Closed {
+        lane,
+        reason: None,
+        undelivered: 0,
+    });
     NEVER
 }
 
@@ -135,5 +139,6 @@ fn close(cx: &mut Context<'_>) {
     cx.notices.push(Notice::Closed {
         lane: cx.lane,
         reason: None,
+        undelivered: 0,
     });
 }

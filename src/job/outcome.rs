@@ -22,10 +22,13 @@ pub struct Endings {
     pub timeout: u64,
     /// Otherwise: see the events' reasons.
     pub other: u64,
+    /// Reliable packets of all of them that the peers had not acknowledged.
+    pub undelivered: u64,
 }
 
 impl Endings {
-    pub(super) fn count(&mut self, reason: Option<DisconnectReason>) {
+    pub(super) fn count(&mut self, reason: Option<DisconnectReason>, undelivered: usize) {
+        self.undelivered += u64::try_from(undelivered).unwrap_or(0);
         match reason {
             None => self.local += 1,
             Some(DisconnectReason::ClosedByRemote) => self.remote += 1,

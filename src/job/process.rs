@@ -10,8 +10,9 @@ use crate::buffer::desk::{Desk, Snapshot, lanes_of};
 use crate::buffer::inbox::EventKind;
 use crate::buffer::outbox::RecordKind;
 use crate::buffer::runs::ArrivalKind;
-use crate::counters::DropReason;
+use crate::counters::{DropReason, Flow};
 use crate::error::DisconnectReason;
+use crate::link::guard::Guard;
 use crate::link::{Context, Link, Notice};
 use crate::wire::connection::Token;
 
@@ -28,6 +29,7 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
         inward,
         outward,
         random,
+        buffers,
         ..
     } = shard;
     let Desk {
@@ -54,6 +56,8 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
             inward: &mut *inward,
             outward: &mut *outward,
             random: &mut *random,
+            buffers: &mut *buffers,
+            surplus: guards.get(lane).map_or(0, surplus_of),
         };
         match (arrival.kind, slot) {
             (ArrivalKind::Spent | ArrivalKind::Early, _) => {}
@@ -132,6 +136,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         inboxes,
         outboxes,
         snapshots,
+        windows,
         ready,
         changed,
         ..
@@ -147,6 +152,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
     };
     let (inbox, outbox) = (inbox.get_mut(), outbox.get_mut());
     shard.current = Some(lane);
+    let surplus = shard.guards.get(lane).map_or(0, surplus_of);
     let mut guard = shard.guards.get_mut(lane).and_then(Option::as_mut);
     let Some(link) = slot else {
         if let Some(guard) = guard {
@@ -172,6 +178,8 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         inward: &mut shard.inward,
         outward: &mut shard.outward,
         random: &mut shard.random,
+        buffers: &mut shard.buffers,
+        surplus,
     };
     let marks = &mut shard.high_water;
     marks.outbox_bytes = marks.outbox_bytes.max(outbox.payload_bytes());
@@ -186,6 +194,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
                 }
                 RecordKind::Disconnect => shard.leaving |= 1 << lane,
                 RecordKind::Vouched => link.handle_vouched(&mut cx),
+                RecordKind::RoomWanted => link.handle_room_wanted(record.pipeline, &mut cx),
                 RecordKind::Accepted => {
                     link.handle_accepted(&mut cx);
                     cx.notices.push(Notice::Accepted { lane: cx.lane });
@@ -209,10 +218,12 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         version,
         ..link.snapshot(&site.rules)
     };
-    if let Some(guard) = guard {
-        snapshot.path_mtu = snapshot.path_mtu.saturating_sub(guard.surplus());
-    }
+    snapshot.path_mtu = snapshot.path_mtu.saturating_sub(surplus);
     *changed |= 1 << lane;
+    let each = site.rules.pipelines.windows();
+    if each > 0 && link.has_pipelines() {
+        link.tell_windows(windows.row_mut(lane, each), &site.rules, site.now.at);
+    }
     *deadline = link.deadline(&site.rules);
     if shard.leaving & (1 << lane) != 0 {
         deadline.at = site.now.at;
@@ -229,6 +240,11 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
     }
 }
 
+/// Bytes that records of this guard take beyond what every packet leaves for them.
+fn surplus_of(guard: &Option<Guard>) -> u16 {
+    guard.as_ref().map_or(0, Guard::surplus)
+}
+
 fn open_snapshot(snapshots: &mut [Snapshot], lane: usize, version: u32) {
     if let Some(snapshot) = snapshots.get_mut(lane) {
         snapshot.version = version;
@@ -240,18 +256,30 @@ pub(crate) fn end_interrupted_lane(shard: &mut Shard, desk: &mut Desk) {
     let Some(lane) = shard.current.take() else {
         return;
     };
-    if let Some(slot) = shard.links.get_mut(lane) {
-        *slot = None;
-    }
-    end_lane(shard, desk, lane, DisconnectReason::InternalError);
+    let link = shard.links.get_mut(lane).and_then(Option::take);
+    let undelivered = link.map_or(0, |link| abandon(&link, &mut shard.outward));
+    end_lane(
+        shard,
+        desk,
+        lane,
+        DisconnectReason::InternalError,
+        undelivered,
+    );
 }
 
 /// Tells the user that the lane's connection is over, and whoever keeps its token.
-pub(crate) fn end_lane(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: DisconnectReason) {
+fn end_lane(
+    shard: &mut Shard,
+    desk: &mut Desk,
+    lane: usize,
+    reason: DisconnectReason,
+    undelivered: usize,
+) {
     tell_end(shard, desk, lane, reason);
     shard.notices.push(Notice::Closed {
         lane: lane_u8(lane),
         reason: Some(reason),
+        undelivered,
     });
 }
 
@@ -276,15 +304,19 @@ pub(crate) fn tell_end(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: 
     }
 }
 
+/// What waits in a link that is given up is lost. Returns the reliable packets nobody acknowledged.
+pub(super) fn abandon(link: &Link, outward: &mut Flow) -> usize {
+    let waiting = u64::try_from(link.waiting_messages()).unwrap_or(0);
+    outward.drops.add(DropReason::Closed, waiting);
+    link.undelivered()
+}
+
 /// Ends every connection of the shard.
 pub(crate) fn end_shard(shard: &mut Shard, desk: &mut Desk, reason: DisconnectReason) {
     for lane in 0..shard.links.len() {
-        if shard
-            .links
-            .get_mut(lane)
-            .is_some_and(|link| link.take().is_some())
-        {
-            end_lane(shard, desk, lane, reason);
+        if let Some(link) = shard.links.get_mut(lane).and_then(Option::take) {
+            let undelivered = abandon(&link, &mut shard.outward);
+            end_lane(shard, desk, lane, reason, undelivered);
         }
     }
 }

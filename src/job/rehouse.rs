@@ -5,7 +5,7 @@
 //! was unreliable.
 
 use super::back::Back;
-use super::process::tell_end;
+use super::process::{abandon, tell_end};
 use crate::address::Path;
 use crate::error::DisconnectReason;
 use crate::id::LANES_PER_SHARD;
@@ -123,19 +123,16 @@ pub(super) fn end(back: &mut Back, slot: u32, reason: DisconnectReason) {
     else {
         return;
     };
-    if shard
-        .links
-        .get_mut(lane)
-        .is_none_or(|link| link.take().is_none())
-    {
+    let Some(link) = shard.links.get_mut(lane).and_then(Option::take) else {
         return;
-    }
+    };
+    let undelivered = abandon(&link, &mut shard.outward);
     if let Some(guard) = shard.guards.get_mut(lane) {
         *guard = None;
     }
     tell_end(shard, desk, lane, reason);
     back.outcome.served.push(index);
-    back.core.endings.count(Some(reason));
+    back.core.endings.count(Some(reason), undelivered);
     vacate(back, slot);
 }
 

@@ -9,6 +9,7 @@ use crate::id::LANES_PER_SHARD;
 use crate::interface::SendReport;
 use crate::link::guard::Guard;
 use crate::link::{Deadline, Link, Notice};
+use crate::pipeline::Buffers;
 use crate::random::Random;
 use crate::time::{Now, Timestamp};
 
@@ -58,6 +59,8 @@ pub(crate) struct Shard {
     pub(crate) times: StageTimes,
     pub(crate) report: SendReport,
     pub(crate) random: Random,
+    /// Scratch memory of pipeline stages.
+    pub(crate) buffers: Buffers,
 }
 
 impl Shard {
@@ -84,6 +87,7 @@ impl Shard {
             times: StageTimes::default(),
             report: SendReport::default(),
             random,
+            buffers: Buffers::default(),
         }
     }
 

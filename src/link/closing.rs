@@ -95,10 +95,11 @@ impl Link {
         }
     }
 
-    /// The peer has been silent for too long. It is told, in case it can still hear.
-    pub(super) fn lose(&mut self, cx: &mut Context<'_>) {
+    /// The peer has been silent for too long, or acknowledges nothing. It is told, in case it can
+    /// still hear.
+    pub(super) fn lose(&mut self, reason: DisconnectReason, cx: &mut Context<'_>) {
         self.send_disconnect(cx);
-        self.end(DisconnectReason::Timeout, cx);
+        self.end(reason, cx);
     }
 
     /// The application has not accepted the connection in time.
@@ -140,9 +141,12 @@ impl Link {
     fn finish(&mut self, reason: Option<DisconnectReason>, cx: &mut Context<'_>) {
         self.enter(State::Closed);
         self.roaming = None;
+        let waiting = u64::try_from(self.chains.waiting()).unwrap_or(0);
+        cx.outward.drops.add(DropReason::Closed, waiting);
         cx.notices.push(Notice::Closed {
             lane: cx.lane,
             reason,
+            undelivered: std::mem::take(&mut self.chains).undelivered(),
         });
     }
 

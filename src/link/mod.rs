@@ -11,7 +11,8 @@
 //!
 //! In one update a link is given its packets, then the user's wishes in the order they were made,
 //! then [`Link::handle_timeout`] once. So what packets caused is sent before what timers caused, and
-//! a queue that waited is read before anybody's silence is judged.
+//! a queue that waited is read before anybody's silence is judged. Messages of a pipeline pass its
+//! stages, whose state the link keeps.
 //!
 //! What others must learn (established, validated, moved, closed) leaves as a [`Notice`].
 //!
@@ -47,6 +48,7 @@ mod discovery;
     expect(dead_code, reason = "a build without a provider has no guards")
 )]
 pub(crate) mod guard;
+mod pipelines;
 pub(crate) mod proof;
 mod receive;
 mod roaming;
@@ -61,18 +63,23 @@ mod timers;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use crate::address::Path;
 use crate::buffer::desk::{ConnectionState, Snapshot};
 use crate::buffer::egress::Egress;
 use crate::buffer::inbox::Inbox;
 use crate::counters::{Flow, Traffic};
 use crate::error::DisconnectReason;
+use crate::pipeline::{Buffers, Pipelines};
 use crate::random::Random;
 use crate::settings::NetworkSettings;
 use crate::time::{Now, Timestamp};
 use crate::wire::connection::Token;
 
+use self::pipelines::Chains;
 use self::roaming::Roaming;
+use self::send::Outlet;
 use self::state::{Role, Standing, State};
 
 /// What is the same for all links of a driver during an update.
@@ -87,7 +94,7 @@ pub(crate) struct Rules {
     /// Bytes that the layers below take out of each packet: 0 on UDP, 29 for DTLS.
     pub(crate) padding: u16,
     /// Pipelines the driver has; ids above are unknown.
-    pub(crate) pipelines: u8,
+    pub(crate) pipelines: Arc<Pipelines>,
 }
 
 /// What a link may touch while it works: its own lane of the desk, and its shard's collections.
@@ -108,6 +115,25 @@ pub(crate) struct Context<'a> {
     /// which the caller does not know of, by the link.
     pub(crate) outward: &'a mut Flow,
     pub(crate) random: &'a mut Random,
+    /// Scratch memory of pipeline stages.
+    pub(crate) buffers: &'a mut Buffers,
+    /// Bytes that the layers below take out of this link's packets beyond the rules' padding.
+    pub(crate) surplus: u16,
+}
+
+impl Context<'_> {
+    /// What is needed to send, to deliver, and for stages to work in.
+    fn split(&mut self) -> (Outlet<'_>, &mut Inbox, &mut Buffers) {
+        let out = Outlet {
+            now: self.now,
+            rules: self.rules,
+            lane: self.lane,
+            egress: self.egress,
+            outward: self.outward,
+            surplus: self.surplus,
+        };
+        (out, self.inbox, self.buffers)
+    }
 }
 
 /// Something a link's shard reports to the end of the update, where it is merged in slot order.
@@ -143,6 +169,8 @@ pub(crate) enum Notice {
     Closed {
         lane: u8,
         reason: Option<DisconnectReason>,
+        /// Reliable packets that the peer did not acknowledge.
+        undelivered: usize,
     },
 }
 
@@ -173,6 +201,7 @@ pub(crate) struct Link {
     /// Largest packet the path takes, what the layers below add included; `u16::MAX` while nothing
     /// is known, when our own maximum bounds it.
     path_mtu: u16,
+    chains: Chains,
 }
 
 impl Link {
@@ -196,6 +225,7 @@ impl Link {
             path,
             roaming: None,
             path_mtu: u16::MAX,
+            chains: Chains::default(),
         }
     }
 
