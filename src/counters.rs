@@ -79,13 +79,15 @@ pub enum DropReason {
     BadCookie,
     /// A record that arrived before its keys, when as many as are kept were there already.
     TooEarly,
+    /// A record from, or a packet to, an address without an association.
+    NoAssociation,
     /// A failure of drumfire itself while it was processed.
     InternalError,
 }
 
 impl DropReason {
     /// All reasons, in the order of their counters.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Malformed,
         Self::WrongVersion,
         Self::Oversize,
@@ -121,6 +123,7 @@ impl DropReason {
         Self::FragmentedHello,
         Self::BadCookie,
         Self::TooEarly,
+        Self::NoAssociation,
         Self::InternalError,
     ];
 
@@ -162,6 +165,7 @@ impl DropReason {
             Self::FragmentedHello => "fragmented_hello",
             Self::BadCookie => "bad_cookie",
             Self::TooEarly => "too_early",
+            Self::NoAssociation => "no_association",
             Self::InternalError => "internal_error",
         }
     }
@@ -258,6 +262,33 @@ impl Flow {
     }
 }
 
+/// Most that a queue of each kind has held at a time, since the driver was made.
+///
+/// Seen where each queue is fullest: once a connection and update, not once a message. How close a
+/// mark comes to its cap says whether the cap was felt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HighWater {
+    /// Events of one connection that wait to be popped, in bytes with 8 for each event. The cap of
+    /// data is `event_bytes_per_connection`.
+    pub inbox_bytes: usize,
+    /// Messages of one connection that wait for an update or flush, in bytes of payload. The cap is
+    /// `send_bytes_per_connection`.
+    pub outbox_bytes: usize,
+    /// Datagrams of 64 connections (one shard) that wait for the interface to have room, in bytes.
+    /// The cap is 1 MiB.
+    pub deferred_bytes: usize,
+}
+
+impl HighWater {
+    /// Takes over another's marks where they are higher.
+    pub(crate) fn raise(&mut self, other: &Self) {
+        self.inbox_bytes = self.inbox_bytes.max(other.inbox_bytes);
+        self.outbox_bytes = self.outbox_bytes.max(other.outbox_bytes);
+        self.deferred_bytes = self.deferred_bytes.max(other.deferred_bytes);
+    }
+}
+
 /// Traffic of one connection since it was made, in packets and bytes of the transport (UDP payload).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -283,6 +314,18 @@ mod tests {
             assert_eq!(reason as usize, index);
             assert!(names.insert(reason.name()));
         }
+    }
+
+    #[test]
+    fn marks_only_rise() {
+        let marks = |inbox_bytes, outbox_bytes, deferred_bytes| HighWater {
+            inbox_bytes,
+            outbox_bytes,
+            deferred_bytes,
+        };
+        let mut all = marks(1, 5, 3);
+        all.raise(&marks(4, 2, 3));
+        assert_eq!(all, marks(4, 5, 3));
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub enum DisconnectReason {
     HostNotFound = 9,
     /// The peer talks but acknowledged no reliable data for `reliable_stall_timeout`.
     Stalled = 64,
+    /// The keys of a secure connection have been used as often as they may (R16). Connect again.
+    KeyLimit = 67,
     /// drumfire failed while processing this connection, and only this one.
     InternalError = 65,
     /// The interface cannot send or receive any more.
@@ -80,6 +82,7 @@ impl DisconnectReason {
             7 => Self::ProtocolError,
             9 => Self::HostNotFound,
             64 => Self::Stalled,
+            67 => Self::KeyLimit,
             66 => Self::InterfaceLost,
             _ => Self::InternalError,
         }
@@ -142,6 +145,21 @@ pub enum SendError {
         /// Most that may wait.
         budget: usize,
     },
+    /// The pipeline's reliable window has no room until the peer acknowledges. A Writable event says
+    /// when it has. Unity: −5.
+    #[error(
+        "{in_flight} of {window} reliable packets are in flight and {needed} more are needed: try again at the Writable event, in about {free_in:?}"
+    )]
+    WindowFull {
+        /// Packets the window holds.
+        window: u16,
+        /// Packets that are in flight, or queued to be.
+        in_flight: u16,
+        /// Packets the message takes.
+        needed: usize,
+        /// How long after the last update an acknowledgement can be expected.
+        free_in: Duration,
+    },
 }
 
 impl SendError {
@@ -154,7 +172,7 @@ impl SendError {
             Self::StaleConnection { .. } => StatusCode::NetworkVersionMismatch,
             Self::NotConnected { .. } => StatusCode::NetworkStateMismatch,
             Self::PacketOverflow { .. } => StatusCode::NetworkPacketOverflow,
-            Self::QueueFull { .. } => StatusCode::NetworkSendQueueFull,
+            Self::QueueFull { .. } | Self::WindowFull { .. } => StatusCode::NetworkSendQueueFull,
         }
     }
 }
@@ -280,6 +298,18 @@ pub enum ConnectError {
         /// The limit.
         max: usize,
     },
+    /// A secure driver that was not told whom to believe cannot connect.
+    #[error(
+        "the driver has `secure_server` only: to connect it needs \
+         `secure_client(SecureClient::new(server_name).ca_pem(&ca)?)` as well"
+    )]
+    NoClientParameters,
+    /// A secure association is known by its addresses: one driver has one to each endpoint.
+    #[error("a secure connection to {endpoint} exists: one driver can have one to each endpoint")]
+    AlreadyConnected {
+        /// What was asked for.
+        endpoint: NetworkEndpoint,
+    },
     /// The system's random generator failed; a token made of anything else could be guessed.
     #[error("the system's random generator failed")]
     Random,
@@ -302,6 +332,16 @@ pub enum PipelineError {
     UnknownStage {
         /// Its name.
         stage: &'static str,
+    },
+    /// The headers of the stages leave no room for a message.
+    #[error(
+        "the stages write {headers} bytes of headers and a packet has {room}: raise `max_message_size`"
+    )]
+    NoRoom {
+        /// Bytes of stage headers.
+        headers: usize,
+        /// Bytes of a packet behind the transport's headers.
+        room: usize,
     },
     /// An id is one byte, and 0 is no pipeline.
     #[error("255 pipelines exist already")]
@@ -389,6 +429,15 @@ mod tests {
                 },
                 -5,
             ),
+            (
+                SendError::WindowFull {
+                    window: 32,
+                    in_flight: 32,
+                    needed: 1,
+                    free_in: Duration::ZERO,
+                },
+                -5,
+            ),
         ];
         for (error, number) in errors {
             assert_eq!(error.status() as i32, number, "{error}");
@@ -437,6 +486,7 @@ mod tests {
             (DisconnectReason::ProtocolError, 7),
             (DisconnectReason::HostNotFound, 9),
             (DisconnectReason::Stalled, 64),
+            (DisconnectReason::KeyLimit, 67),
             (DisconnectReason::InternalError, 65),
             (DisconnectReason::InterfaceLost, 66),
         ];

@@ -104,7 +104,7 @@ impl NetworkPipeline {
     }
 }
 
-/// A built-in pipeline stage.
+/// A pipeline stage.
 ///
 /// Source: Unity Transport `NetworkPipelineStageId` and its stage types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -120,6 +120,8 @@ pub enum StageId {
     Fragmentation,
     /// Delays, drops and duplicates, for testing.
     Simulator,
+    /// A stage of the user's own, as `NetworkDriver::register_pipeline_stage` returns it.
+    Custom(u8),
 }
 
 impl StageId {
@@ -131,6 +133,7 @@ impl StageId {
             Self::ReliableSequenced => "ReliableSequenced",
             Self::Fragmentation => "Fragmentation",
             Self::Simulator => "Simulator",
+            Self::Custom(_) => "Custom",
         }
     }
 }

@@ -25,6 +25,10 @@ pub(crate) enum Kind {
     UnityTransport1,
     /// A DTLS client talks to a plain port.
     DtlsOnPlainPort,
+    /// A plain client talks to a secure port.
+    PlainOnSecurePort,
+    /// A secure connection was not made.
+    HandshakeFailed,
     /// A message names a pipeline this driver does not have.
     UnknownPipeline,
     /// A message has a type the protocol does not have.
@@ -40,9 +44,11 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::UnityTransport1,
         Self::DtlsOnPlainPort,
+        Self::PlainOnSecurePort,
+        Self::HandshakeFailed,
         Self::UnknownPipeline,
         Self::UnknownType,
         Self::ConnectionRefused,
@@ -182,6 +188,8 @@ fn emit(kind: Kind, line: &str) {
         Kind::InternalError => tracing::error!(target: "drumfire", "{line}"),
         Kind::UnityTransport1
         | Kind::DtlsOnPlainPort
+        | Kind::PlainOnSecurePort
+        | Kind::HandshakeFailed
         | Kind::ConnectionRefused
         | Kind::UnderLoad
         | Kind::Interface => tracing::warn!(target: "drumfire", "{line}"),

@@ -9,7 +9,6 @@
 struct Readme;
 
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
-#[expect(dead_code, unused_imports, reason = "links are not secured by it yet")]
 mod crypto;
 mod endpoint;
 mod job;
@@ -17,10 +16,6 @@ mod journal;
 mod link;
 mod random;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "links are not secured by it yet")
-)]
 mod secure;
 mod sequence;
 
@@ -31,13 +26,6 @@ pub mod driver;
 pub mod error;
 pub mod id;
 pub mod interface;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "what a link runs per connection is not wired to links yet"
-    )
-)]
 pub mod pipeline;
 pub mod settings;
 pub mod stream;
@@ -48,16 +36,19 @@ pub use address::NetworkEndpoint;
 pub use buffer::desk::ConnectionState;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use crypto::{
-    CertificateWarning, CommonNameRefusal, Fingerprint, Identity, IdentityError, PeerIdentity,
-    PemError, ServerNameError, Trust, TrustError, VerifyError, WallTime,
+    CertificateSummary, CertificateWarning, CommonNameRefusal, Fingerprint, Identity,
+    IdentityError, PeerIdentity, PemError, ServerName, ServerNameError, Trust, TrustError,
+    VerifyError, WallTime,
 };
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub use driver::HandshakeFailure;
 pub use driver::{
     Concurrent, ConnectionPort, DriverError, Events, JobHandle, NetworkDriver, NetworkEvent,
     SendGuard, Sender,
 };
 pub use error::DisconnectReason;
 pub use id::{NetworkConnection, NetworkPipeline, StageId};
-pub use job::{Endings, ParallelIterator, StageTimes, ThreadPool};
+pub use job::{Endings, ParallelIterator, StageTimes, ThreadPool, UpdateTimes};
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use secure::dtls::{HandshakeError, HandshakeFault};
 pub use settings::NetworkSettings;

@@ -319,6 +319,27 @@ fn sigterm_and_sigint_disconnect_everybody_and_exit_zero() {
 
 #[test]
 #[cfg(unix)]
+fn serve_says_once_what_clients_of_the_wrong_kind_need() {
+    let mut server = Server::start(&[]);
+    let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let hello = [&[22, 0xFE, 0xFD][..], &[0; 60]].concat();
+    for _ in 0..3 {
+        for datagram in [&[0; 10][..], &hello] {
+            stranger.send_to(datagram, &server.endpoint).unwrap();
+        }
+    }
+    // Whoever comes behind them has been served after them.
+    connect(&server);
+    signal(server.process.id(), "-TERM");
+    let (code, rest) = server.end();
+    assert_eq!(code, Some(0), "{rest}");
+    for remedy in ["com.unity.transport 2.0", "WithSecureClientParameters"] {
+        assert_eq!(rest.matches(remedy).count(), 1, "{rest}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
 fn serve_leaves_its_counters_in_the_file_it_was_told() {
     let file = std::env::temp_dir().join(format!("drumfire-cli-{}.json", std::process::id()));
     let mut server = Server::start(&["--echo", "--stats-json", file.to_str().unwrap()]);

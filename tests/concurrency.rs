@@ -218,6 +218,41 @@ fn h13_the_front_is_read_and_written_while_an_update_runs() {
 }
 
 #[test]
+fn the_global_pool_and_own_pools_pinned_or_not_serve_alike_from_any_thread() {
+    let own = |threads, pinning| Workers::Own { threads, pinning };
+    for workers in [
+        Workers::Global,
+        own(1, Pinning::No),
+        own(2, Pinning::Yes),
+        own(0, Pinning::Yes),
+    ] {
+        let spread = settings()
+            .workers(workers)
+            .inline_threshold(InlineThreshold::NeverInline);
+        let session = || {
+            let mut world = World::new(spread.clone(), 130);
+            for &connection in &world.connections.clone() {
+                let mut writer = world
+                    .client
+                    .begin_send(NetworkPipeline::NULL, connection)
+                    .unwrap();
+                writer.write_uint(connection.index());
+                writer.end_send().unwrap();
+            }
+            world.step();
+            let arrived: Vec<_> = world.server.connections().collect();
+            let read = |connection| read_all(&mut world.server, connection);
+            arrived.into_iter().flat_map(read).collect::<Vec<_>>()
+        };
+        let expected: Vec<_> = (0..130).collect();
+        assert_eq!(session(), expected, "{workers:?}");
+        // On a thread of the global pool, which thus has one less.
+        let (inside, ()) = rayon::join(session, || ());
+        assert_eq!(inside, expected, "{workers:?}, on a worker");
+    }
+}
+
+#[test]
 fn r39_a_token_is_never_shown_whole() {
     let token = Token([0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88]);
     let shown = format!("{token:?}").to_lowercase();

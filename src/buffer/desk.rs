@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::inbox::Inbox;
 use super::outbox::Outbox;
+use super::windows::Windows;
 use crate::address::NetworkEndpoint;
 use crate::counters::Traffic;
 
@@ -88,6 +89,7 @@ pub(crate) struct Desk {
     pub(crate) inboxes: Vec<Mutex<Inbox>>,
     pub(crate) outboxes: Vec<Mutex<Outbox>>,
     pub(crate) snapshots: Vec<Snapshot>,
+    pub(crate) windows: Windows,
     /// Lanes whose inbox may hold events.
     pub(crate) ready: u64,
     pub(crate) marks: Marks,
@@ -96,6 +98,8 @@ pub(crate) struct Desk {
     /// Front only: lanes used since the last trim, and lanes whose boxes hold memory.
     recent: u64,
     held: u64,
+    /// Back only: lanes whose inbox knows of events that lie unread in front.
+    backlogged: u64,
     /// Lanes whose connection the application has (accepted, or made itself).
     pub(crate) owned: u64,
 }
@@ -159,6 +163,7 @@ impl Desk {
             inbox.get_mut().clear();
             outbox.get_mut().clear();
         }
+        self.windows.free(lane);
         self.ready &= others;
         self.owned &= others;
         *self.marks.written.get_mut() &= others;
@@ -181,10 +186,17 @@ impl Desk {
         if front.written() != 0 {
             std::mem::swap(&mut front.outboxes, &mut back.outboxes);
             std::mem::swap(front.marks.written.get_mut(), back.marks.written.get_mut());
+            for lane in lanes_of(back.written()) {
+                if let Some(outbox) = back.outboxes.get_mut(lane) {
+                    front.windows.add(lane, outbox.get_mut().claims());
+                }
+            }
         }
         front.recent |= front.ready | back.written();
         back.owned |= front.owned;
         *back.marks.leaving.get_mut() |= *front.marks.leaving.get_mut();
+        back.forget_backlog();
+        back.backlogged = front.ready;
         for lane in lanes_of(front.ready) {
             if let (Some(front), Some(back)) =
                 (front.inboxes.get_mut(lane), back.inboxes.get_mut(lane))
@@ -194,9 +206,20 @@ impl Desk {
         }
     }
 
+    /// Forgets what lay unread in front when the last update began: it holds for that update alone,
+    /// and an inbox that changes sides must not take it along.
+    fn forget_backlog(&mut self) {
+        for lane in lanes_of(std::mem::take(&mut self.backlogged)) {
+            if let Some(inbox) = self.inboxes.get_mut(lane) {
+                inbox.get_mut().set_backlog(0);
+            }
+        }
+    }
+
     /// Hands the inboxes and snapshots that `back` filled to `front`. What lies unread stays in front.
     pub(crate) fn flip_inboxes(front: &mut Self, back: &mut Self) {
         front.grow(back.lanes());
+        back.forget_backlog();
         front.ready &= !front.lanes_read();
         front.recent |= back.ready;
         if back.ready != 0 {
@@ -225,6 +248,7 @@ impl Desk {
                 (front.snapshots.get_mut(lane), back.snapshots.get(lane))
             {
                 *to = *from;
+                front.windows.copy_row(lane, &back.windows);
             }
         }
         front.owned |= back.owned;
@@ -297,6 +321,22 @@ mod tests {
         assert_eq!(read(&mut front, 1), [b"y".to_vec()]);
         Desk::flip_inboxes(&mut front, &mut back);
         assert!(read(&mut front, 0).is_empty() && front.ready == 0);
+    }
+
+    #[test]
+    fn an_inbox_that_was_read_leaves_no_backlog_behind() {
+        let budget = 32;
+        let (mut front, mut back) = pair(1);
+        receive(&mut back, 0, &[7; 24]);
+        Desk::flip_inboxes(&mut front, &mut back);
+        // Unread while an update runs, which thus has no room; then read, and unmarked.
+        Desk::flip_outboxes(&mut front, &mut back);
+        assert!(!back.inboxes[0].get_mut().has_room(1, budget));
+        assert_eq!(read(&mut front, 0).len(), 1);
+        front.ready = 0;
+        Desk::flip_inboxes(&mut front, &mut back);
+        Desk::flip_outboxes(&mut front, &mut back);
+        assert!(back.inboxes[0].get_mut().has_room(24, budget));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::outbox::Rooms;
 use crate::address::Path;
 
 /// Where a datagram's bytes lie.
@@ -34,6 +35,22 @@ pub(crate) struct Outgoing {
     pub(crate) route: Route,
     pub(crate) start: u32,
     pub(crate) len: u32,
+    /// Whether it leaves as it is, even where packets are sealed.
+    pub(crate) bare: bool,
+}
+
+impl Outgoing {
+    /// Where its bytes lie in their arena.
+    pub(crate) fn range(&self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.len as usize
+    }
+
+    /// Its bytes lie elsewhere in their arena: around where they were, as a rule.
+    pub(crate) fn place(&mut self, range: Range<usize>) {
+        self.start = u32::try_from(range.start).unwrap_or(u32::MAX);
+        self.len = u32::try_from(range.len()).unwrap_or(0);
+    }
 }
 
 /// A shard's datagrams of one update.
@@ -44,9 +61,19 @@ pub(crate) struct Egress {
     data: Vec<Outgoing>,
     controls: Vec<Outgoing>,
     batch: u32,
+    /// Room around each packet that is made up here.
+    rooms: Rooms,
 }
 
 impl Egress {
+    /// Nothing to send. Packets made up here get `rooms` around them, for those who seal them.
+    pub(crate) fn new(rooms: Rooms) -> Self {
+        Self {
+            rooms,
+            ..Self::default()
+        }
+    }
+
     /// Number of the batch being collected: what a link sent in it leaves with what it adds.
     pub(crate) fn batch(&self) -> u32 {
         self.batch
@@ -96,6 +123,14 @@ impl Egress {
         len
     }
 
+    /// Sends bytes as they are, behind all messages, to a path of its own.
+    pub(crate) fn bare(&mut self, lane: u8, path: Path, bytes: &[u8]) {
+        self.control_to(lane, path, |out| out.extend_from_slice(bytes));
+        if let Some(outgoing) = self.controls.last_mut() {
+            outgoing.bare = true;
+        }
+    }
+
     /// Binds what `lane` has queued so far to `path`: its link goes elsewhere from here on.
     pub(crate) fn pin(&mut self, lane: u8, path: Path) {
         let detour = u32::try_from(self.detours.len()).unwrap_or(u32::MAX);
@@ -112,14 +147,29 @@ impl Egress {
     }
 
     fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
-        let start = self.scratch.len();
+        let head = self.scratch.len() + usize::from(self.rooms.head);
+        self.scratch.resize(head, 0);
         write(&mut self.scratch);
-        start..self.scratch.len()
+        let end = self.scratch.len();
+        self.scratch.resize(end + usize::from(self.rooms.tail), 0);
+        head..end
     }
 
     /// Everything to send, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Outgoing> {
         self.data.iter().chain(&self.controls)
+    }
+
+    /// Everything to send, in order, with the arena of what was made up here: to seal it there.
+    pub(crate) fn iter_mut(&mut self) -> (impl Iterator<Item = &mut Outgoing>, &mut [u8]) {
+        let all = self.data.iter_mut().chain(&mut self.controls);
+        (all, &mut self.scratch)
+    }
+
+    /// Forgets what has become empty.
+    pub(crate) fn forget_empty(&mut self) {
+        self.data.retain(|outgoing| outgoing.len > 0);
+        self.controls.retain(|outgoing| outgoing.len > 0);
     }
 
     /// How many datagrams are to be sent.
@@ -145,7 +195,7 @@ impl Egress {
     /// Gives the memory back if there is nothing in it.
     pub(crate) fn release(&mut self) {
         if self.is_empty() {
-            *self = Self::default();
+            *self = Self::new(self.rooms);
         }
     }
 
@@ -169,5 +219,6 @@ fn outgoing(lane: u8, source: Source, route: Route, range: Range<usize>) -> Outg
         route,
         start,
         len,
+        bare: false,
     }
 }

@@ -10,20 +10,22 @@
 /// Bytes in front of an event's payload.
 const HEADER: usize = 8;
 
-/// What an event is. The numbers are Unity's `NetworkEvent.Type`.
+/// What an event is. The numbers are Unity's `NetworkEvent.Type`; those from 64 are drumfire's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum EventKind {
     Data = 1,
     Connect = 2,
     Disconnect = 3,
+    /// A pipeline's window has room again.
+    Writable = 64,
 }
 
 /// One event, borrowed from its inbox.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawEvent<'a> {
     pub(crate) kind: EventKind,
-    /// Pipeline id of a Data event.
+    /// Pipeline id of a Data or Writable event.
     pub(crate) pipeline: u8,
     /// Reason code of a Disconnect event.
     pub(crate) reason: u8,
@@ -77,9 +79,16 @@ impl Inbox {
         self.bytes.len() - self.head
     }
 
-    /// Whether `len` more payload bytes stay within `budget`, the twin's backlog counted.
+    /// Bytes that wait to be popped, the twin's backlog counted.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.backlog + self.unread_bytes()
+    }
+
+    /// Whether `len` more payload bytes stay within `budget`, the twin's backlog counted. A message
+    /// larger than the budget fits where nothing else is unread.
     pub(crate) fn has_room(&self, len: usize, budget: usize) -> bool {
-        self.backlog + self.unread_bytes() + HEADER + len <= budget
+        let waiting = self.waiting_bytes();
+        waiting == 0 || waiting + HEADER + len <= budget
     }
 
     /// Says how many bytes lie unread in the twin.
@@ -129,6 +138,7 @@ fn read(bytes: &[u8], at: usize) -> Option<(RawEvent<'_>, usize)> {
     let kind = match kind {
         1 => EventKind::Data,
         2 => EventKind::Connect,
+        64 => EventKind::Writable,
         _ => EventKind::Disconnect,
     };
     Some((

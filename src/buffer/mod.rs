@@ -9,3 +9,4 @@ pub(crate) mod egress;
 pub(crate) mod inbox;
 pub(crate) mod outbox;
 pub(crate) mod runs;
+pub(crate) mod windows;

@@ -24,6 +24,8 @@ pub(crate) enum RecordKind {
     Accepted = 3,
     /// The application vouches for the peer's address.
     Vouched = 4,
+    /// The application waits until a pipeline's window has room again.
+    RoomWanted = 5,
 }
 
 /// One record, as offsets into its outbox.
@@ -55,6 +57,25 @@ pub(crate) struct Outbox {
     used: usize,
     messages: usize,
     payload_bytes: usize,
+    /// What the messages take of each reliable window; empty while none does.
+    claims: Vec<Claim>,
+}
+
+/// What an outbox asks of one reliable window.
+#[derive(Clone, Copy, Debug, Default)]
+struct Claim {
+    packets: u16,
+    /// Whether the application was refused, and is to be told of room.
+    room_wanted: bool,
+}
+
+/// The reliable window that a message takes packets of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WindowIndex {
+    /// Which of the connection's windows.
+    pub(crate) index: usize,
+    /// How many there are.
+    pub(crate) of: usize,
 }
 
 impl Outbox {
@@ -64,9 +85,11 @@ impl Outbox {
     pub(crate) fn open(
         &mut self,
         pipeline: u8,
+        window: Option<WindowIndex>,
         rooms: Rooms,
         capacity: usize,
     ) -> (&mut [u8], Opened<'_>) {
+        let claim = window.and_then(|window| claim_of(&mut self.claims, window));
         let start = HEADER + usize::from(rooms.head);
         let end = self.used + start + capacity + usize::from(rooms.tail);
         if self.bytes.len() < end {
@@ -79,6 +102,7 @@ impl Outbox {
             used: &mut self.used,
             messages: &mut self.messages,
             payload_bytes: &mut self.payload_bytes,
+            claim,
             pipeline,
             rooms,
         };
@@ -87,11 +111,24 @@ impl Outbox {
 
     /// Queues a wish.
     pub(crate) fn wish(&mut self, kind: RecordKind) {
+        self.wish_on(kind, 0);
+    }
+
+    /// Asks, once, to be told when a window that is full has room.
+    pub(crate) fn want_room(&mut self, pipeline: u8, window: WindowIndex) {
+        if let Some(claim) = claim_of(&mut self.claims, window)
+            && !std::mem::replace(&mut claim.room_wanted, true)
+        {
+            self.wish_on(RecordKind::RoomWanted, pipeline);
+        }
+    }
+
+    fn wish_on(&mut self, kind: RecordKind, pipeline: u8) {
         if self.bytes.len() < self.used + HEADER {
             self.bytes.resize(self.used + HEADER, 0);
         }
         if let Some(header) = self.bytes.get_mut(self.used..self.used + HEADER) {
-            header.copy_from_slice(&header_bytes(kind, 0, 0, 0));
+            header.copy_from_slice(&header_bytes(kind, pipeline, 0, 0));
         }
         self.used += HEADER;
     }
@@ -109,7 +146,8 @@ impl Outbox {
             1 => (RecordKind::Message, start + len + usize::from(tail)),
             2 => (RecordKind::Disconnect, start),
             3 => (RecordKind::Accepted, start),
-            _ => (RecordKind::Vouched, start),
+            4 => (RecordKind::Vouched, start),
+            _ => (RecordKind::RoomWanted, start),
         };
         Some(Record {
             kind,
@@ -144,11 +182,22 @@ impl Outbox {
         self.payload_bytes
     }
 
+    /// Packets that the messages take of each reliable window; of none where there is no item.
+    pub(crate) fn claims(&self) -> impl ExactSizeIterator<Item = u16> {
+        self.claims.iter().map(|claim| claim.packets)
+    }
+
+    /// Packets that the messages take of one reliable window.
+    pub(crate) fn claimed(&self, window: usize) -> u16 {
+        self.claims.get(window).map_or(0, |claim| claim.packets)
+    }
+
     /// Forgets everything; the memory stays.
     pub(crate) fn clear(&mut self) {
         self.used = 0;
         self.messages = 0;
         self.payload_bytes = 0;
+        self.claims.clear();
     }
 
     /// Bytes of memory held.
@@ -172,13 +221,19 @@ pub(crate) struct Opened<'a> {
     used: &'a mut usize,
     messages: &'a mut usize,
     payload_bytes: &'a mut usize,
+    claim: Option<&'a mut Claim>,
     pipeline: u8,
     rooms: Rooms,
 }
 
 impl Opened<'_> {
-    /// Queues the message: the first `len` bytes that were written.
-    pub(crate) fn commit(self, len: usize) {
+    /// Queues the message: the first `len` bytes that were written, which take `packets` of the
+    /// window the message was opened for.
+    pub(crate) fn commit(self, len: usize, packets: usize) {
+        if let Some(claim) = self.claim {
+            let packets = u16::try_from(packets).unwrap_or(u16::MAX);
+            claim.packets = claim.packets.saturating_add(packets);
+        }
         if let Some(header) = self.header {
             *header = header_bytes(RecordKind::Message, self.pipeline, self.rooms.head, len);
         }
@@ -186,6 +241,23 @@ impl Opened<'_> {
         *self.messages += 1;
         *self.payload_bytes += len;
     }
+
+    /// Gives the message up, and asks, once, to be told when the window has room.
+    pub(crate) fn want_room(self) {
+        if let (Some(claim), Some(header)) = (self.claim, self.header)
+            && !std::mem::replace(&mut claim.room_wanted, true)
+        {
+            *header = header_bytes(RecordKind::RoomWanted, self.pipeline, 0, 0);
+            *self.used += HEADER;
+        }
+    }
+}
+
+fn claim_of(claims: &mut Vec<Claim>, window: WindowIndex) -> Option<&mut Claim> {
+    if claims.is_empty() {
+        claims.resize(window.of, Claim::default());
+    }
+    claims.get_mut(window.index)
 }
 
 fn header_bytes(kind: RecordKind, pipeline: u8, headroom: u16, len: usize) -> [u8; HEADER] {
@@ -201,9 +273,9 @@ mod tests {
     const ROOMS: Rooms = Rooms { head: 10, tail: 3 };
 
     fn queue(outbox: &mut Outbox, pipeline: u8, payload: &[u8]) {
-        let (bytes, opened) = outbox.open(pipeline, ROOMS, 100);
+        let (bytes, opened) = outbox.open(pipeline, None, ROOMS, 100);
         bytes[..payload.len()].copy_from_slice(payload);
-        opened.commit(payload.len());
+        opened.commit(payload.len(), 1);
     }
 
     #[test]
@@ -224,7 +296,7 @@ mod tests {
     #[test]
     fn an_opened_message_that_is_not_committed_leaves_nothing() {
         let mut outbox = Outbox::default();
-        outbox.open(0, ROOMS, 100).0[0] = 1;
+        outbox.open(0, None, ROOMS, 100).0[0] = 1;
         assert!(outbox.is_empty() && outbox.record(0, ROOMS.tail).is_none());
     }
 

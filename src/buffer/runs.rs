@@ -14,6 +14,22 @@ pub(crate) enum ArrivalKind {
     Packet,
     /// The request that opens a connection in the lane, under this version of its slot.
     Opens { version: u32, token: [u8; 8] },
+    /// A datagram that overtook the end of its handshake, which has kept it until now.
+    #[cfg_attr(
+        not(any(feature = "aws-lc-rs", feature = "ring")),
+        expect(dead_code, reason = "a build without a provider has no handshakes")
+    )]
+    Early,
+    /// A client at the connection's address says hello again: nothing of it is protected.
+    Knock,
+    /// What a record held, once it was opened.
+    Opened,
+    /// A datagram whose records were all refused or done with: counted already.
+    Spent,
+    /// The peer asks for the last flight of the handshake once more.
+    Repeat,
+    /// An authentic alert that ends the association: whether it was a mere goodbye.
+    Ended { goodbye: bool },
     /// The connect payload of a half-open record that has proved its address.
     OpensProven { version: u32, token: [u8; 8] },
 }
@@ -83,6 +99,27 @@ impl Runs {
         let arrival = self.arrivals.get(self.taken)?.clone();
         self.taken += 1;
         Some(arrival)
+    }
+
+    /// Every datagram that was not taken, to open it in place. What `open` makes of one replaces it;
+    /// the further records of a datagram follow it.
+    pub(crate) fn open_each(
+        &mut self,
+        mut open: impl FnMut(&mut Arrival, &mut [u8], &mut Vec<Arrival>),
+    ) {
+        let mut at = self.taken;
+        let mut more = Vec::new();
+        while let Some(arrival) = self.arrivals.get_mut(at) {
+            at += 1;
+            if let Some(bytes) = self.bytes.get_mut(arrival.range.clone()) {
+                open(arrival, bytes, &mut more);
+            }
+            if !more.is_empty() {
+                let inserted = more.len();
+                self.arrivals.splice(at..at, more.drain(..));
+                at += inserted;
+            }
+        }
     }
 
     /// The datagrams' bytes.

@@ -174,6 +174,7 @@ impl MasterSecret {
     }
 
     /// The bytes, for the key log alone.
+    #[cfg(feature = "key-log")]
     pub(super) fn expose(&self) -> &[u8; 48] {
         self.secret.expose()
     }

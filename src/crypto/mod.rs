@@ -33,9 +33,11 @@ mod printable;
 mod provider;
 mod raw;
 mod record_key;
+mod rehearsal;
 mod scheme;
 mod secret;
 mod signature;
+mod summary;
 #[cfg(feature = "platform-roots")]
 mod system;
 mod transcript;
@@ -47,22 +49,21 @@ mod warning;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cookie::{Cookie, CookieFields, Cookies};
-pub(crate) use exchange::{Finished, HelloRandom, KeyExchange, MasterSecret, RecordKeys, Side};
+pub(crate) use cookie::{CookieFields, Cookies};
+pub(crate) use exchange::{KeyExchange, MasterSecret, Side};
 #[cfg(feature = "key-log")]
 pub(crate) use key_log::KeyLog;
-pub(crate) use name::ServerName;
 pub(crate) use provider::{CipherSuite, CryptoError, Group, aes_is_fast, constant_time_equal};
-pub(crate) use record_key::{NONCE_LEN, OpenFailed, RecordKey, SealFailed, TAG_LEN, Tag};
+pub(crate) use record_key::{NONCE_LEN, RecordKey, TAG_LEN};
 pub(crate) use scheme::{Authentication, SignatureScheme};
-pub(crate) use secret::Secret;
 pub(crate) use signature::verify_signature;
-pub(crate) use transcript::{Digest, Transcript};
+pub(crate) use transcript::Transcript;
 
 pub use fingerprint::Fingerprint;
 pub use identity::Identity;
 pub use identity_error::{IdentityError, PemError, TrustError};
-pub use name::ServerNameError;
+pub use name::{ServerName, ServerNameError};
+pub use summary::CertificateSummary;
 pub use trust::{PeerIdentity, Trust};
 pub use verify_error::{CommonNameRefusal, VerifyError};
 pub use wall_time::WallTime;

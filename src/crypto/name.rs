@@ -43,7 +43,7 @@ pub enum ServerNameError {
 /// The name the server must prove to have: a host name, an address, or any text at all, which only
 /// a common name can match (Unity's manual uses one such).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ServerName {
+pub struct ServerName {
     text: String,
     /// As subject alternative names know it; `None` for other text.
     wire: Option<WireName<'static>>,
@@ -53,8 +53,12 @@ impl ServerName {
     /// Longest host name in bytes (RFC 1035 §2.3.4).
     const MOST: usize = 255;
 
-    /// Reads a server name.
-    pub(crate) fn new(text: &str) -> Result<Self, ServerNameError> {
+    /// Reads a server name: any text that a certificate can have as its name.
+    ///
+    /// # Errors
+    ///
+    /// It is empty, too long, a wildcard, or has control characters.
+    pub fn new(text: &str) -> Result<Self, ServerNameError> {
         let name = || printable(text);
         if text.is_empty() {
             return Err(ServerNameError::Empty);
@@ -78,7 +82,7 @@ impl ServerName {
     }
 
     /// As it was given.
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.text
     }
 

@@ -17,8 +17,6 @@ const DASHES: &str = "-----";
 /// One block: its label, and what it holds.
 struct Block {
     label: String,
-    /// Line of its beginning, from 1.
-    line: usize,
     /// The body as it stands, base64 with white space.
     der: SecretBytes,
     encrypted: bool,
@@ -161,7 +159,6 @@ fn block(label: String, lines: &mut Lines<'_>) -> Result<Block, PemError> {
     bytes.truncate(length);
     Ok(Block {
         label,
-        line,
         der: base64,
         encrypted,
     })

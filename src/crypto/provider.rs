@@ -76,6 +76,16 @@ impl CipherSuite {
         Self::RsaAes256Gcm,
     ];
 
+    /// Its name in the registry of the IANA.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::EcdsaAes256Gcm => "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+            Self::RsaAes256Gcm => "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+            Self::EcdsaChaCha20Poly1305 => "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+            Self::RsaChaCha20Poly1305 => "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+        }
+    }
+
     /// The number on the wire.
     pub(crate) const fn id(self) -> u16 {
         match self {

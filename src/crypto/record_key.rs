@@ -93,11 +93,6 @@ impl RecordKey {
         sealed.get_mut(..length).ok_or(OpenFailed)
     }
 
-    /// The suite the key is of.
-    pub(crate) fn suite(&self) -> CipherSuite {
-        self.suite
-    }
-
     /// Bytes between the record's header and its ciphertext: the explicit nonce, or nothing.
     pub(crate) fn nonce_len(&self) -> usize {
         if self.suite.explicit_nonce() {
@@ -108,6 +103,7 @@ impl RecordKey {
     }
 
     /// Bytes a record is longer than its plaintext, header excluded: 16 with `ChaCha20`, 24 with GCM.
+    #[cfg(test)]
     pub(crate) fn overhead(&self) -> usize {
         self.nonce_len() + TAG_LEN
     }

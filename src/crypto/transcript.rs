@@ -71,6 +71,7 @@ impl Transcript {
     }
 
     /// An independent copy: what comes next may come in two ways.
+    #[cfg(test)]
     pub(crate) fn fork(&self) -> Self {
         Self {
             messages: self.messages.clone(),

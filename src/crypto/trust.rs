@@ -163,8 +163,12 @@ impl Trust {
         }
     }
 
-    /// Judges dates: at least one given CA certificate must be in date.
-    pub(crate) fn check(&self, now: WallTime) -> Result<Vec<CertificateWarning>, TrustError> {
+    /// Judges dates, as building settings does: at least one given CA certificate must be in date.
+    ///
+    /// # Errors
+    ///
+    /// None of them is.
+    pub fn check(&self, now: WallTime) -> Result<Vec<CertificateWarning>, TrustError> {
         let Anchors::Given(authorities) = &self.anchors else {
             return Ok(Vec::new());
         };
@@ -353,6 +357,28 @@ fn identity(leaf: &Certificate) -> PeerIdentity {
 
 /// What every leaf must fulfil, whatever the rule.
 fn check_leaf(leaf: &Certificate, purpose: Purpose, now: WallTime) -> Result<(), VerifyError> {
+    check_date_and_strength(leaf, now)?;
+    let subject = leaf.subject();
+    if !leaf.may_sign_handshakes() {
+        return Err(VerifyError::WrongUsage {
+            subject,
+            needed: "digitalSignature",
+        });
+    }
+    if !leaf.serves(purpose) {
+        return Err(VerifyError::WrongUsage {
+            subject,
+            needed: purpose.extension_value(),
+        });
+    }
+    Ok(())
+}
+
+/// What every certificate must fulfil, whatever it is shown for.
+pub(super) fn check_date_and_strength(
+    leaf: &Certificate,
+    now: WallTime,
+) -> Result<(), VerifyError> {
     let subject = leaf.subject();
     if now > leaf.not_after() {
         return Err(VerifyError::Expired {
@@ -376,18 +402,6 @@ fn check_leaf(leaf: &Certificate, purpose: Purpose, now: WallTime) -> Result<(),
     }
     if let Some(algorithm) = leaf.weak_signature() {
         return Err(VerifyError::WeakAlgorithm { subject, algorithm });
-    }
-    if !leaf.may_sign_handshakes() {
-        return Err(VerifyError::WrongUsage {
-            subject,
-            needed: "digitalSignature",
-        });
-    }
-    if !leaf.serves(purpose) {
-        return Err(VerifyError::WrongUsage {
-            subject,
-            needed: purpose.extension_value(),
-        });
     }
     Ok(())
 }

@@ -91,7 +91,10 @@ pub enum VerifyError {
         now: WallTime,
     },
     /// The certificate is of another peer.
-    #[error("the certificate is for {presented}, not for `{expected}`")]
+    #[error(
+        "the certificate is for {presented}, not for `{expected}`: set one of its names as server \
+         name, or make it for that one with `drumfire certs new --server-name '{expected}'`"
+    )]
     WrongName {
         /// The server name that was set.
         expected: String,

@@ -184,6 +184,7 @@ impl Concurrent<'_> {
             snapshot,
             state: self.office.state(connection),
             shape: &self.office.shape,
+            windows: desk.windows.row(lane),
             marks: &desk.marks,
             lane,
         })

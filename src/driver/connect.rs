@@ -206,12 +206,22 @@ impl NetworkDriver {
         let now = self.clock.now();
         let mut link = Link::connect(Path::from(*first), token, payload, now);
         link.try_also(others.iter().copied().map(Path::from));
+        // Handshakes with all of its addresses at once: the first that ends well is the connection's.
+        if let Some(hall) = back.core.endpoint.hall() {
+            let slot = connection.index();
+            let begun = endpoints
+                .iter()
+                .filter(|endpoint| hall.connect(slot, &Path::from(**endpoint)))
+                .count();
+            if begun == 0 {
+                self.fail(connection, DisconnectReason::AuthenticationFailure);
+                return;
+            }
+        }
         if let Some(slot) = shard.links.get_mut(connection.lane()) {
             *slot = Some(link);
         }
-        if let Some(deadline) = shard.deadlines.get_mut(connection.lane()) {
-            deadline.at = Timestamp::ZERO;
-        }
+        shard.rouse(connection.lane(), Timestamp::ZERO);
         if let Some(wake) = back.core.wake.get_mut(connection.shard()) {
             wake.at = Timestamp::ZERO;
         }

@@ -25,6 +25,13 @@ pub enum NetworkEvent<'a> {
         /// Its content.
         reader: DataStreamReader<'a>,
     },
+    /// A pipeline whose reliable window was full when the application sent has room again. Follows
+    /// every [`SendError::WindowFull`](crate::error::SendError::WindowFull), several of one update
+    /// together.
+    Writable {
+        /// The pipeline.
+        pipeline: NetworkPipeline,
+    },
     /// The connection is over: the last event of it, exactly once. Never after a local `disconnect`.
     Disconnect {
         /// Why.
@@ -41,6 +48,9 @@ impl<'a> NetworkEvent<'a> {
             },
             EventKind::Connect => Self::Connect {
                 payload: raw.payload,
+            },
+            EventKind::Writable => Self::Writable {
+                pipeline: NetworkPipeline(raw.pipeline),
             },
             EventKind::Disconnect => Self::Disconnect {
                 reason: DisconnectReason::from_code(raw.reason),

@@ -8,6 +8,8 @@
 
 mod clock;
 mod closing;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod company;
 mod concurrent;
 mod connect;
 mod event;
@@ -15,6 +17,7 @@ mod handle;
 #[cfg(doctest)]
 mod misuse;
 mod office;
+mod pipelines;
 mod port;
 mod send;
 mod shape;
@@ -33,14 +36,19 @@ pub use send::SendGuard;
 pub use statistics::{ConnectionStatistics, DriverStatistics};
 
 pub use crate::endpoint::EndpointStatistics;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub use crate::endpoint::hall::HandshakeStatistics;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub use crate::job::HandshakeFailure;
 pub use crate::job::{PoolError, StageTimes};
 
 use crate::address::NetworkEndpoint;
 use crate::buffer::desk::ConnectionState;
-use crate::error::{BindError, ListenError, PipelineError, SendError, WaitOutcome};
-use crate::id::{NetworkConnection, NetworkPipeline, StageId};
+use crate::error::{BindError, ListenError, SendError, WaitOutcome};
+use crate::id::{NetworkConnection, NetworkPipeline};
 use crate::interface::{NetworkInterface, UdpInterface};
 use crate::job::{Back, Crew, Pool, Threshold};
+use crate::pipeline::PipelineStage;
 use crate::settings::NetworkSettings;
 use crate::time::Timestamp;
 use clock::Clock;
@@ -84,9 +92,14 @@ pub struct NetworkDriver {
     statistics: DriverStatistics,
     /// Closed slots whose events may be unread.
     closing: VecDeque<u32>,
+    /// Identities of peers, and connections that were not made.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    company: company::Company,
     /// Host names being resolved.
     lookups: Vec<Lookup>,
     port_cost: PortCost,
+    /// The user's own stages, in the order they were registered.
+    stages: Vec<Arc<dyn PipelineStage>>,
     /// The shard that was trimmed last, and when the next is due.
     trimmed: usize,
     next_trim: Timestamp,
@@ -192,41 +205,6 @@ impl NetworkDriver {
         self.complete();
         self.with_site(|site| site.interface.local_endpoint())
             .unwrap_or_default()
-    }
-
-    /// Creates a pipeline. Both peers create the same ones in the same order. Completes an update in
-    /// flight.
-    ///
-    /// # Errors
-    /// After the first connection, for more than 255, and for stages that are not available.
-    pub fn create_pipeline(
-        &mut self,
-        stages: &[StageId],
-    ) -> Result<NetworkPipeline, PipelineError> {
-        self.complete();
-        let slots = self
-            .home
-            .as_ref()
-            .map_or(0, |back| back.core.endpoint.slots());
-        if slots > 0 {
-            return Err(PipelineError::AfterConnect {
-                connections: usize::try_from(slots).unwrap_or(usize::MAX),
-            });
-        }
-        if let Some(stage) = stages.iter().find(|stage| **stage != StageId::Null) {
-            return Err(PipelineError::UnknownStage {
-                stage: stage.name(),
-            });
-        }
-        let id = self
-            .front
-            .shape
-            .pipelines
-            .checked_add(1)
-            .ok_or(PipelineError::TooMany)?;
-        self.front.shape.pipelines = id;
-        self.with_site(|site| site.rules.pipelines = id);
-        Ok(NetworkPipeline(id))
     }
 
     /// The oldest incoming connection that nobody has accepted. One that has closed meanwhile is
@@ -342,8 +320,8 @@ impl NetworkDriver {
     }
 
     /// Bytes of headers in front of a message of `pipeline`, IP and UDP left out.
-    pub fn max_header_size(&self, _pipeline: NetworkPipeline) -> usize {
-        self.front.shape.header
+    pub fn max_header_size(&self, pipeline: NetworkPipeline) -> usize {
+        self.front.shape.header_of(pipeline)
     }
 
     /// All connections at once, for parallel jobs.
@@ -385,8 +363,11 @@ impl NetworkDriver {
             clock,
             statistics: DriverStatistics::default(),
             closing: VecDeque::new(),
+            #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+            company: company::Company::default(),
             lookups: Vec::new(),
             port_cost: PortCost::default(),
+            stages: Vec::new(),
             trimmed: 0,
             next_trim: Timestamp::ZERO,
             bound: false,

@@ -192,9 +192,12 @@ impl Office {
         let state = self.state(connection);
         let Self { desks, shape, .. } = self;
         let lane = connection.lane();
-        let (outbox, marks) = desks
+        let (outbox, marks, windows) = desks
             .get_mut(connection.shard())
-            .and_then(|desk| Some((desk.outboxes.get_mut(lane)?.get_mut(), &desk.marks)))
+            .and_then(|desk| {
+                let outbox = desk.outboxes.get_mut(lane)?.get_mut();
+                Some((outbox, &desk.marks, desk.windows.row(lane)))
+            })
             .ok_or(SendError::NotConnected {
                 state: "disconnected",
             })?;
@@ -202,6 +205,7 @@ impl Office {
             snapshot: &snapshot,
             state,
             shape,
+            windows,
             marks,
             lane,
         }
@@ -292,10 +296,11 @@ pub(crate) fn ports_of<'a>(
         inboxes,
         outboxes,
         snapshots,
+        windows,
         marks,
         ..
     } = desk;
-    let marks = &*marks;
+    let (windows, marks) = (&*windows, &*marks);
     // Lanes behind the last one are not even looked at: a desk without any costs nothing.
     let last = usize::try_from(u64::BITS - lanes.leading_zeros()).unwrap_or(LANES_PER_SHARD);
     inboxes
@@ -325,6 +330,7 @@ pub(crate) fn ports_of<'a>(
                     snapshot.state
                 },
                 shape,
+                windows: windows.row(lane),
                 marks,
                 lane,
             })

@@ -6,11 +6,12 @@ use parking_lot::MutexGuard;
 
 use super::event::NetworkEvent;
 use super::send::{SendGuard, Sending};
-use super::shape::{Shape, max_payload};
+use super::shape::Shape;
 use crate::address::NetworkEndpoint;
 use crate::buffer::desk::{ConnectionState, Marks, Snapshot};
 use crate::buffer::inbox::Inbox;
 use crate::buffer::outbox::{Outbox, RecordKind};
+use crate::buffer::windows::Usage;
 use crate::error::SendError;
 use crate::id::{NetworkConnection, NetworkPipeline};
 
@@ -52,6 +53,7 @@ pub struct ConnectionPort<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) state: ConnectionState,
     pub(crate) shape: &'a Shape,
+    pub(crate) windows: &'a [Usage],
     pub(crate) marks: &'a Marks,
     pub(crate) lane: usize,
 }
@@ -73,8 +75,8 @@ impl ConnectionPort<'_> {
     }
 
     /// Largest message of `pipeline`, in bytes.
-    pub fn max_payload(&self, _pipeline: NetworkPipeline) -> usize {
-        max_payload(self.snapshot, self.shape)
+    pub fn max_payload(&self, pipeline: NetworkPipeline) -> usize {
+        self.shape.max_payload(pipeline, self.snapshot)
     }
 
     /// The next event.
@@ -118,6 +120,7 @@ impl ConnectionPort<'_> {
             snapshot: self.snapshot,
             state: self.state,
             shape: self.shape,
+            windows: self.windows,
             marks: self.marks,
             lane: self.lane,
         };
@@ -160,6 +163,7 @@ pub struct Sender<'a> {
     snapshot: &'a Snapshot,
     state: ConnectionState,
     shape: &'a Shape,
+    windows: &'a [Usage],
     marks: &'a Marks,
     lane: usize,
 }
@@ -190,6 +194,7 @@ impl<'a> Sender<'a> {
             snapshot: self.snapshot,
             state: self.state,
             shape: self.shape,
+            windows: self.windows,
             marks: self.marks,
             lane: self.lane,
         }

@@ -1,9 +1,9 @@
 //! Statistics: counters and facts, as of the last completed update.
 
-use crate::counters::{Flow, Traffic};
+use crate::counters::{Flow, HighWater, Traffic};
 use crate::endpoint::EndpointStatistics;
 use crate::interface::InterfaceStatistics;
-use crate::job::{Core, Endings, StageTimes};
+use crate::job::{Core, Endings, StageTimes, UpdateTimes};
 
 /// A driver's counters since it was made, and facts about it now.
 ///
@@ -20,8 +20,12 @@ pub struct DriverStatistics {
     pub outward: Flow,
     /// Datagrams to the interface (Unity: Tx packets and bytes).
     pub sent: Flow,
+    /// How full queues have been.
+    pub high_water: HighWater,
     /// Time spent in each stage, over all threads.
     pub stage_times: StageTimes,
+    /// How long updates and flushes took.
+    pub update_times: UpdateTimes,
     /// Events that were dropped unread: of connections nobody accepted, or by
     /// `unread_events(UnreadEvents::Drop)`.
     pub events_never_read: u64,
@@ -39,6 +43,9 @@ pub struct DriverStatistics {
     pub receive_deferred: u64,
     /// Strangers.
     pub endpoint: EndpointStatistics,
+    /// Handshakes of secure connections.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    pub handshakes: crate::endpoint::hall::HandshakeStatistics,
     /// The interface's own counters.
     pub interface: InterfaceStatistics,
 }
@@ -48,7 +55,9 @@ impl DriverStatistics {
         self.inward = core.inward;
         self.outward = core.outward;
         self.sent = core.sent;
+        self.high_water = core.high_water;
         self.stage_times = core.times;
+        self.update_times = core.update_times;
         self.log_lines = core.endpoint.log_lines();
         self.updates += 1;
         self.connections = core.endpoint.len();
@@ -56,6 +65,10 @@ impl DriverStatistics {
         self.waiting_for_accept = waiting;
         self.receive_deferred = core.receive_deferred;
         self.endpoint = core.endpoint.statistics();
+        #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+        {
+            self.handshakes = core.endpoint.handshakes();
+        }
         self.interface = core.site.interface.statistics();
     }
 }

@@ -11,13 +11,16 @@ use super::{NetworkDriver, WaitOutcome};
 use crate::buffer::batch::ReceiveBatch;
 use crate::buffer::desk::Desk;
 use crate::buffer::outbox::Rooms;
-use crate::counters::Flow;
+use crate::counters::{Flow, HighWater};
 use crate::endpoint::{Endpoint, Replies};
 use crate::error::DisconnectReason;
 use crate::id::LANES_PER_SHARD;
 use crate::interface::{NetworkInterface, SendReport};
-use crate::job::{self, Back, Core, Crew, Endings, Outcome, Phase, Plan, Site, StageTimes, Step};
+use crate::job::{
+    self, Back, Core, Crew, Endings, Outcome, Phase, Plan, Site, StageTimes, Step, UpdateTimes,
+};
 use crate::link::Rules;
+use crate::pipeline::Pipelines;
 use crate::settings::{NetworkSettings, SliceOverlap, UnreadEvents};
 use crate::time::{Now, Timestamp};
 use crate::wire::connection::DATA_HEADER_LEN;
@@ -25,27 +28,37 @@ use crate::wire::connection::DATA_HEADER_LEN;
 /// How long a connection's boxes keep memory they do not use, about.
 const TRIM_PERIOD: Duration = Duration::from_secs(1);
 
+/// Bytes a record takes with ChaCha20-Poly1305: what Unity counts with, whatever the suite.
+const RECORD_LEN: usize = 29;
+
+/// Room for a record's header and explicit nonce, and for its tag.
+const RECORD: Rooms = Rooms { head: 21, tail: 16 };
+
 /// A driver's back, and what its messages look like.
 pub(super) fn build_back(
     settings: &NetworkSettings,
     interface: Box<dyn NetworkInterface>,
     now: Now,
 ) -> (Back, Shape) {
-    let padding = interface.padding();
+    let is_secure = settings.security().is_secure();
+    let record = if is_secure { RECORD } else { Rooms::default() };
+    let below = interface.padding();
+    let padding = below + if is_secure { RECORD_LEN } else { 0 };
     let header = padding + DATA_HEADER_LEN;
     let rooms = Rooms {
-        head: u16::try_from(header).unwrap_or(u16::MAX),
-        tail: 0,
+        head: u16::try_from(below + DATA_HEADER_LEN).unwrap_or(u16::MAX) + record.head,
+        tail: record.tail,
     };
     let slot_size = interface.slot_size(settings.connection().max_message_size);
     let padding = u16::try_from(padding).unwrap_or(u16::MAX);
     let seed = settings.random_seed();
+    let pipelines = Arc::new(Pipelines::new(settings.pipelines().clone()));
     let rules = Rules {
         settings: settings.clone(),
         listening: false,
         accept_payload: Vec::new(),
         padding,
-        pipelines: 0,
+        pipelines: pipelines.clone(),
     };
     let core = Core {
         site: Arc::new(Site {
@@ -65,7 +78,10 @@ pub(super) fn build_back(
         inward: Flow::default(),
         outward: Flow::default(),
         sent: Flow::default(),
+        high_water: HighWater::default(),
         times: StageTimes::default(),
+        update_times: UpdateTimes::default(),
+        begun: None,
         report: SendReport::default(),
         endings: Endings::default(),
         receive_deferred: 0,
@@ -74,10 +90,13 @@ pub(super) fn build_back(
         slice: settings.workers().slice_size,
         overlap: settings.workers().slice_overlap == SliceOverlap::On,
         seed,
+        rooms: record,
+        #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+        unhurried: settings.connection().fixed_frame_time.is_some(),
         phase: Phase::Chained,
     };
     let shape = Shape {
-        pipelines: 0,
+        pipelines,
         header,
         rooms,
         send_budget: settings.budgets().send_bytes_per_connection,
@@ -193,6 +212,10 @@ impl NetworkDriver {
         });
         if lost {
             back.end_all(DisconnectReason::InterfaceLost);
+        }
+        #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+        if let Some(hall) = back.core.endpoint.hall() {
+            hall.begin_update(now.at, crate::crypto::WallTime::now());
         }
         let queued = self.front.queued_messages();
         back.flip_outboxes(&mut self.front);
@@ -317,15 +340,17 @@ impl NetworkDriver {
         }
         self.front.incoming.extend(back.outcome.incoming.drain(..));
         self.closing.extend(back.outcome.closed.drain(..));
+        #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+        self.company.take(&mut back.outcome);
         self.threshold
             .learn_helpers(self.woken, std::mem::take(&mut back.outcome.taken));
         let before = (
             self.statistics.inward.entered,
             self.statistics.sent.entered,
-            self.statistics.stage_times.total(),
+            self.statistics.stage_times.work(),
         );
         self.statistics.take(&back.core, self.front.incoming.len());
-        let busy = self.statistics.stage_times.total().saturating_sub(before.2);
+        let busy = self.statistics.stage_times.work().saturating_sub(before.2);
         self.threshold.learn(
             self.statistics.inward.entered.saturating_sub(before.0),
             self.statistics.sent.entered.saturating_sub(before.1),
@@ -361,6 +386,8 @@ impl NetworkDriver {
             if let Some(desk) = back.desks.get_mut(shard) {
                 desk.free(lane);
             }
+            #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+            self.company.forget(back.core.endpoint.connection(slot));
             back.core.endpoint.released(slot);
         }
     }

@@ -7,6 +7,7 @@ use crate::address::NetworkEndpoint;
 use crate::counters::DropReason;
 use crate::journal::{Journal, Kind};
 use crate::time::Timestamp;
+use crate::wire::connection::Packet;
 use crate::wire::foreign::{Foreign, recognise};
 
 /// Which mistakes were explained.
@@ -14,9 +15,33 @@ use crate::wire::foreign::{Foreign, recognise};
 pub(crate) struct Explained {
     unity_transport_1: bool,
     dtls: bool,
+    plain: bool,
 }
 
 impl Explained {
+    /// Why a datagram without a record is dropped by a secure driver, if it is a plain client's.
+    pub(crate) fn plain_on_secure(
+        &mut self,
+        now: Timestamp,
+        remote: &NetworkEndpoint,
+        datagram: &[u8],
+        journal: &mut Journal,
+    ) -> Option<DropReason> {
+        Packet::parse(datagram).ok()?;
+        if !std::mem::replace(&mut self.plain, true) {
+            let from = journal.address(remote);
+            journal.note(
+                now,
+                Kind::PlainOnSecurePort,
+                format_args!(
+                    "{from} asks for a plain connection, but this driver is secure: give the game \
+                     `WithSecureClientParameters`, or make this driver `plain`"
+                ),
+            );
+        }
+        Some(DropReason::WrongSecurity)
+    }
+
     /// Why a packet that is nobody's is dropped, if it is of another protocol.
     pub(crate) fn recognise(
         &mut self,

@@ -16,8 +16,9 @@
 //!
 //! A plain request proves nothing, so what a stranger can cause is bounded: lanes of unproven
 //! connections, half-open records, bytes of payload, and three bytes sent for each received (R20,
-//! R21). Caps on connections are held against a newcomer by connections that proved their address
-//! only: whoever forges requests in another's name, or in everybody's, does not get them refused.
+//! R21). `max_connections` is held against a newcomer by connections that proved their address only,
+//! and half of an address's share is kept for those who prove that it is theirs: whoever forges
+//! requests in another's name, or in everybody's, does not keep them out.
 //!
 //! * getters (`&self`): [`Endpoint::connection`], [`Endpoint::len`], [`Endpoint::slots`],
 //!   [`Endpoint::deadline`], [`Endpoint::statistics`];
@@ -30,12 +31,19 @@
 mod admission;
 mod foreign;
 mod half_open;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub(crate) mod hall;
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+#[path = "no_hall.rs"]
+pub(crate) mod hall;
+mod homes;
 mod keyed;
 mod prefixes;
 mod probation;
 mod recent;
 mod replies;
 mod rings;
+mod secured;
 mod slots;
 mod sources;
 mod standing;
@@ -45,6 +53,8 @@ use std::collections::HashMap;
 
 use self::foreign::Explained;
 use self::half_open::HalfOpen;
+pub(crate) use self::hall::Hall;
+use self::homes::Homes;
 use self::keyed::Keyed;
 use self::prefixes::Prefixes;
 use self::recent::Recent;
@@ -83,6 +93,8 @@ pub(crate) enum Verdict {
         /// Connect payload of the request.
         payload: Vec<u8>,
     },
+    /// It is a hello from the address of the association in this slot, whose lane answers it.
+    Knock { slot: u32 },
     /// It was dropped or answered, and counted.
     Done,
 }
@@ -142,6 +154,10 @@ pub(crate) struct Endpoint {
     /// Whether the last request found the endpoint under load: for the journal.
     was_under_load: bool,
     recent: Recent,
+    /// Handshakes under way; none for a plain driver.
+    hall: Option<Box<Hall>>,
+    /// Associations by address; empty for a plain driver.
+    homes: Homes,
     explained: Explained,
     journal: Journal,
     random: Random,
@@ -170,6 +186,8 @@ impl Endpoint {
             under_load: UnderLoad::new(),
             was_under_load: false,
             recent: Recent::new(keys()),
+            hall: Hall::new(settings, &keys()),
+            homes: Homes::new(keys()),
             explained: Explained::default(),
             journal: Journal::new(limits.log_lines_per_second, addresses),
             random: Random::new(seed, RANDOM_STREAM),
@@ -181,6 +199,9 @@ impl Endpoint {
     /// The driver is bound to `local`: what comes from there is its own.
     pub(crate) fn bound(&mut self, local: NetworkEndpoint) {
         self.sources.bound(local);
+        if let Some(hall) = &mut self.hall {
+            hall.bound(local);
+        }
     }
 
     /// Decides what becomes of a datagram.
@@ -205,6 +226,9 @@ impl Endpoint {
             inward.drops.count(DropReason::BadSource);
             return Verdict::Done;
         }
+        if self.hall.is_some() {
+            return self.route_secured(now.at, rules, path, datagram, inward, replies);
+        }
         if let Some((_, token)) = peek_token(datagram)
             && let Some(&slot) = self.routes.get(&key(token))
         {
@@ -220,6 +244,14 @@ impl Endpoint {
     ) -> Result<(NetworkConnection, Token), ConnectError> {
         if remote.is_unusable_source() {
             return Err(ConnectError::InvalidEndpoint { endpoint: *remote });
+        }
+        if let Some(hall) = &self.hall {
+            if !hall.has_client() {
+                return Err(ConnectError::NoClientParameters);
+            }
+            if hall.knows(remote) || self.homes.slot(remote).is_some() {
+                return Err(ConnectError::AlreadyConnected { endpoint: *remote });
+            }
         }
         self.reserve()
     }
@@ -264,7 +296,13 @@ impl Endpoint {
         let Some(occupant) = self.slots.close(slot) else {
             return;
         };
-        self.routes.remove(&key(occupant.token));
+        if let Some(token) = occupant.token {
+            self.routes.remove(&key(token));
+        }
+        if let Some(hall) = &mut self.hall {
+            hall.abandon(slot);
+            self.homes.vacate(slot);
+        }
         if let Origin::Incoming(incoming) = occupant.origin {
             self.prefixes.remove(incoming.charge, incoming.standing);
         }
@@ -313,7 +351,11 @@ impl Endpoint {
 
     /// When [`service`](Self::service) has something to do.
     pub(crate) fn deadline(&self) -> Timestamp {
-        self.half_open.deadline()
+        let hall = self
+            .hall
+            .as_ref()
+            .map_or(Timestamp::NEVER, |hall| hall.deadline());
+        self.half_open.deadline().min(hall)
     }
 
     /// The journal, for what links and the interface have to say.
@@ -342,7 +384,10 @@ impl Endpoint {
 
     /// Takes a slot for a token nobody has.
     fn open(&mut self, token: Token, origin: Origin) -> Option<u32> {
-        let slot = self.slots.open(Occupant { token, origin })?;
+        let slot = self.slots.open(Occupant {
+            token: Some(token),
+            origin,
+        })?;
         self.routes.insert(key(token), slot);
         if let Origin::Incoming(incoming) = origin {
             self.prefixes.add(incoming.charge, incoming.standing);

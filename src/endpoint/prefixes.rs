@@ -1,8 +1,8 @@
 //! Prefixes: how many connections each IPv4 address or IPv6 /64 has.
 //!
-//! Two counts a prefix: all its connections, and those whose peer has proved its address. Only the
-//! second is held against a newcomer (R21): a forger can fill the first in somebody else's name, and
-//! must not be able to have him refused.
+//! Two counts a prefix: all its connections, whose number is a hard cap (R21), and those whose peer
+//! has proved nothing, which may be half of it. A forger can open the latter in somebody else's name;
+//! the other half is left to those who prove that the address is theirs.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -24,7 +24,7 @@ pub(crate) enum Charge {
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     all: usize,
-    proven: usize,
+    unproven: usize,
 }
 
 /// Whether a prefix may have one connection more.
@@ -32,8 +32,8 @@ struct Count {
 pub(crate) enum Share {
     /// There is room.
     Free,
-    /// Its share is used up, but by connections that proved nothing.
-    Claimed,
+    /// There is room for who has proved its address.
+    Reserved,
     /// Its share is used up.
     Full,
 }
@@ -74,8 +74,8 @@ impl Prefixes {
             return Share::Free;
         };
         match self.counts.get(&prefix) {
-            Some(count) if count.proven >= limit => Share::Full,
-            Some(count) if count.all >= limit => Share::Claimed,
+            Some(count) if count.all >= limit => Share::Full,
+            Some(count) if count.unproven >= limit.div_ceil(2) => Share::Reserved,
             _ => Share::Free,
         }
     }
@@ -85,7 +85,7 @@ impl Prefixes {
         if let Charge::Prefix(prefix) = charge {
             let count = self.counts.entry(prefix).or_default();
             count.all += 1;
-            count.proven += usize::from(standing == Standing::Proven);
+            count.unproven += usize::from(standing == Standing::Unproven);
         }
     }
 
@@ -96,8 +96,8 @@ impl Prefixes {
         {
             let count = entry.get_mut();
             count.all = count.all.saturating_sub(1);
-            let proven = usize::from(standing == Standing::Proven);
-            count.proven = count.proven.saturating_sub(proven);
+            let unproven = usize::from(standing == Standing::Unproven);
+            count.unproven = count.unproven.saturating_sub(unproven);
             if count.all == 0 {
                 entry.remove();
             }
@@ -137,17 +137,20 @@ mod tests {
     }
 
     #[test]
-    fn connections_that_proved_nothing_do_not_have_anybody_refused() {
-        let mut prefixes = prefixes(2);
+    fn half_of_a_share_is_kept_for_those_who_prove_their_address() {
+        let mut prefixes = prefixes(5);
         let charge = prefixes.charge(&endpoint("10.0.0.1:1"));
-        for _ in 0..2 {
+        for _ in 0..3 {
+            assert_eq!(prefixes.share(charge), Share::Free);
             prefixes.add(charge, Standing::Unproven);
         }
-        assert_eq!(prefixes.share(charge), Share::Claimed);
         for _ in 0..2 {
+            assert_eq!(prefixes.share(charge), Share::Reserved);
             prefixes.add(charge, Standing::Proven);
         }
         assert_eq!(prefixes.share(charge), Share::Full);
+        prefixes.remove(charge, Standing::Unproven);
+        assert_eq!(prefixes.share(charge), Share::Free);
     }
 
     #[test]

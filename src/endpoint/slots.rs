@@ -28,7 +28,8 @@ const QUARANTINE_FACTOR: usize = 1;
 /// A connection, as far as the endpoint knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Occupant {
-    pub(crate) token: Token,
+    /// None while the peer has an association and has not asked for a connection.
+    pub(crate) token: Option<Token>,
     pub(crate) origin: Origin,
 }
 
@@ -208,6 +209,20 @@ impl Slots {
         self.count(after, Step::In);
     }
 
+    /// The peer of a slot without a token has named one. False for any other slot.
+    pub(crate) fn name(&mut self, index: u32, token: Token) -> bool {
+        match self.slots.get_mut(index as usize) {
+            Some(Slot {
+                state: State::Occupied(occupant),
+                ..
+            }) if occupant.token.is_none() => {
+                occupant.token = Some(token);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The handle of the slot's connection, or of its last one.
     pub(crate) fn connection(&self, index: u32) -> NetworkConnection {
         match self.slots.get(index as usize) {
@@ -251,14 +266,14 @@ mod tests {
 
     fn outgoing(name: u8) -> Occupant {
         Occupant {
-            token: Token([name; 8]),
+            token: Some(Token([name; 8])),
             origin: Origin::Outgoing,
         }
     }
 
     fn incoming(name: u8) -> Occupant {
         Occupant {
-            token: Token([name; 8]),
+            token: Some(Token([name; 8])),
             origin: Origin::Incoming(Incoming {
                 charge: Charge::Exempt,
                 standing: Standing::Unproven,

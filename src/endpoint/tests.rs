@@ -41,7 +41,7 @@ impl World {
                 listening: true,
                 accept_payload: Vec::new(),
                 padding: 0,
-                pipelines: 0,
+                pipelines: std::sync::Arc::default(),
             },
             now: Timestamp::from_micros(1_000_000),
             inward: Flow::default(),

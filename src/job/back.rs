@@ -7,11 +7,12 @@ use std::sync::Arc;
 use super::outcome::{Endings, Outcome};
 use super::shard::{NEVER, Shard};
 use super::site::Site;
-use super::timing::StageTimes;
+use super::timing::{StageTimes, Stopwatch, UpdateTimes};
 use crate::buffer::batch::ReceiveBatch;
 use crate::buffer::desk::Desk;
+use crate::buffer::outbox::Rooms;
 use crate::buffer::runs::Runs;
-use crate::counters::Flow;
+use crate::counters::{Flow, HighWater};
 use crate::endpoint::{Endpoint, Replies};
 use crate::id::LANES_PER_SHARD;
 use crate::interface::SendReport;
@@ -58,7 +59,11 @@ pub(crate) struct Core {
     pub(crate) inward: Flow,
     pub(crate) outward: Flow,
     pub(crate) sent: Flow,
+    pub(crate) high_water: HighWater,
     pub(crate) times: StageTimes,
+    pub(crate) update_times: UpdateTimes,
+    /// When the update under way began.
+    pub(crate) begun: Option<Stopwatch>,
     pub(crate) report: SendReport,
     pub(crate) endings: Endings,
     /// Updates that ended with datagrams left in the interface because of `rx_budget`.
@@ -69,6 +74,11 @@ pub(crate) struct Core {
     /// Whether a slice is read while the one before it is processed.
     pub(crate) overlap: bool,
     pub(crate) seed: Option<u64>,
+    /// Room around the packets that jobs make up.
+    pub(crate) rooms: Rooms,
+    /// Whether handshakes may take as long as they do: time is not real.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    pub(crate) unhurried: bool,
     pub(crate) phase: Phase,
 }
 
@@ -92,7 +102,8 @@ impl Back {
         while self.shards.len() <= shard {
             let index = self.shards.len();
             let random = Random::new(self.core.seed, 1 + u64::try_from(index).unwrap_or(0));
-            self.shards.push(Some(Box::new(Shard::new(index, random))));
+            self.shards
+                .push(Some(Box::new(Shard::new(index, random, self.core.rooms))));
             self.desks.push(Desk::default());
             self.core.staging.push(Staging {
                 runs: Runs::default(),
@@ -118,6 +129,7 @@ impl Back {
         if let Some(Some(shard)) = self.shards.get_mut(shard) {
             shard.runs.release();
             shard.egress.release();
+            shard.buffers.release();
             shard.notices.shrink_to_fit();
         }
     }

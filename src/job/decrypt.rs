@@ -1,10 +1,93 @@
 //! Stage 3, decrypt: opens a shard's records in place.
 //!
-//! Plain connections have none, so their datagrams are packets as they are. The stage stands where
-//! the secure layer's record keys will work: it sees each arrival once, in order, with the right to
-//! write its bytes, before any of them is processed.
+//! Datagrams of plain connections are packets as they are. Those of guarded lanes are opened where
+//! they lie; what a record held takes the datagram's place, and the further records of a datagram
+//! follow it, each judged for itself (R15). Nothing is processed before all of the slice is opened.
 
 use super::shard::Shard;
+use super::site::Site;
+use crate::buffer::runs::{Arrival, ArrivalKind};
+use crate::counters::Flow;
+use crate::link::guard::{Guard, Record};
+use crate::time::Timestamp;
 
 /// Opens the records of the shard's runs.
-pub(crate) fn decrypt(_shard: &mut Shard) {}
+pub(crate) fn decrypt(shard: &mut Shard, site: &Site) {
+    let Shard {
+        guards,
+        runs,
+        inward,
+        ..
+    } = shard;
+    runs.open_each(|arrival, datagram, more| {
+        match arrival.kind {
+            ArrivalKind::Packet => {}
+            // It was passed once, to the handshake.
+            ArrivalKind::Early => inward.entered += 1,
+            _ => return,
+        }
+        match guards
+            .get_mut(usize::from(arrival.lane))
+            .and_then(Option::as_mut)
+        {
+            Some(guard) => open(guard, arrival, datagram, more, inward, site.now.at),
+            None => {
+                inward
+                    .drops
+                    .count(crate::counters::DropReason::NoAssociation);
+                arrival.kind = ArrivalKind::Spent;
+            }
+        }
+    });
+}
+
+/// Opens every record of a datagram. What the first one held becomes the arrival.
+fn open(
+    guard: &mut Guard,
+    arrival: &mut Arrival,
+    datagram: &mut [u8],
+    more: &mut Vec<Arrival>,
+    inward: &mut Flow,
+    now: Timestamp,
+) {
+    let whole = arrival.clone();
+    arrival.kind = ArrivalKind::Spent;
+    let mut refused = None;
+    let mut used = false;
+    let mut at = 0;
+    while at < datagram.len() {
+        let (record, next) = guard.open(datagram, at, now);
+        at = next;
+        let (kind, range) = match record {
+            Record::Packet(range) => (ArrivalKind::Opened, range),
+            Record::Ended { goodbye } => (ArrivalKind::Ended { goodbye }, 0..0),
+            Record::Repeat => (ArrivalKind::Repeat, 0..0),
+            Record::Own => {
+                used = true;
+                continue;
+            }
+            Record::Refused(reason) => {
+                refused = Some(reason);
+                continue;
+            }
+        };
+        let opened = Arrival {
+            kind,
+            range: whole.range.start + range.start..whole.range.start + range.end,
+            ..whole.clone()
+        };
+        if arrival.kind == ArrivalKind::Spent {
+            *arrival = opened;
+        } else {
+            // A datagram is one arrival for the counters: what its first record held.
+            inward.entered += 1;
+            more.push(opened);
+        }
+    }
+    if arrival.kind == ArrivalKind::Spent {
+        match refused {
+            Some(reason) if !used => inward.drops.count(reason),
+            _ => inward.passed += 1,
+        }
+    }
+}

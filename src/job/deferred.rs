@@ -25,6 +25,11 @@ impl Deferred {
         self.entries.len()
     }
 
+    /// Bytes that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Keeps a datagram; counts it as dropped where there is no room.
     pub(super) fn keep(&mut self, transmit: &Transmit<'_>, sent: &mut Flow) {
         if self.bytes.len() + transmit.bytes.len() > DEFERRED_LIMIT {

@@ -2,6 +2,7 @@
 
 use super::back::Back;
 use super::outcome::Incoming;
+use super::rehouse::{self, Move};
 use super::send::Batch;
 use super::timing::Stopwatch;
 use crate::counters::{DropReason, Drops};
@@ -13,6 +14,7 @@ use crate::link::Notice;
 /// Merges the reports of the shards that were served.
 pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
     let mut established: Vec<(u64, u32, Vec<u8>)> = Vec::new();
+    let mut moves = Vec::new();
     let before = back.core.inward.drops;
     let Back {
         core,
@@ -29,6 +31,7 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
         core.inward.take_from(&mut shard.inward);
         core.outward.take_from(&mut shard.outward);
         core.sent.take_from(&mut shard.sent);
+        core.high_water.raise(&shard.high_water);
         core.times.take_from(&mut shard.times);
         let first = u32::try_from(*index * LANES_PER_SHARD).unwrap_or(u32::MAX);
         for notice in shard.notices.drain(..) {
@@ -45,8 +48,34 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
                 Notice::Moved { lane, from, to } => {
                     core.endpoint.moved(first + u32::from(lane), &from, &to);
                 }
-                Notice::Closed { lane, reason } => {
-                    core.endings.count(reason);
+                Notice::Named { lane, token } => {
+                    core.endpoint.named(first + u32::from(lane), token);
+                }
+                Notice::Knocked { lane } => {
+                    let now = core.site.now.at;
+                    core.endpoint.open_door(first + u32::from(lane), now);
+                }
+                Notice::Astray { lane, path, token } => moves.push(Move::Astray {
+                    slot: first + u32::from(lane),
+                    path,
+                    token,
+                }),
+                Notice::Supplanted { lane, path } => moves.push(Move::Supplanted {
+                    slot: first + u32::from(lane),
+                    path,
+                }),
+                Notice::Renew { lane } => moves.push(Move::Renew {
+                    slot: first + u32::from(lane),
+                }),
+                Notice::Recovered { lane } => moves.push(Move::Recovered {
+                    slot: first + u32::from(lane),
+                }),
+                Notice::Closed {
+                    lane,
+                    reason,
+                    undelivered,
+                } => {
+                    core.endings.count(reason, undelivered);
                     let slot = first + u32::from(lane);
                     core.endpoint.closed(slot);
                     outcome.closed.push(slot);
@@ -55,6 +84,7 @@ pub(crate) fn finish(back: &mut Back, watch: &mut Stopwatch) {
         }
     }
     note_drops(back, &before);
+    rehouse::carry_out(back, moves);
     let Back { core, outcome, .. } = back;
     established.sort_by_key(|(order, slot, _)| (*order, *slot));
     for (_, slot, payload) in established {

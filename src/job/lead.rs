@@ -9,6 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::back::{Back, Core, Phase};
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+use super::handshakes;
 use super::shard::{Shard, is_due};
 use super::site::Mode;
 use super::task::Task;
@@ -41,6 +43,7 @@ impl Back {
     /// again, with a crew, goes on from there.
     pub(crate) fn run(&mut self, crew: Option<&Crew>, limit: Option<Duration>) -> Step {
         let mut watch = Stopwatch::start();
+        let begun = *self.core.begun.get_or_insert(watch);
         let mut out = 0;
         if self.core.phase == Phase::Whole
             && self.receive_all(crew, limit, &mut out, &mut watch) == Step::TooMuch
@@ -58,8 +61,14 @@ impl Back {
             if crew.is_some() {
                 watch.restart();
             }
+            #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+            if mode == Mode::Last {
+                handshakes::handshakes(self, &mut watch);
+            }
             finish::finish(self, &mut watch);
+            self.core.update_times.note(watch.since(&begun));
         }
+        self.core.begun = None;
         Step::Done
     }
 
@@ -159,7 +168,7 @@ impl Back {
                 (self.shards.get_mut(index), self.desks.get_mut(index))
             {
                 load(&mut self.core, shard, desk, mode);
-                work::process(shard, desk, &site, mode);
+                work::process(shard, desk, &site, mode, watch);
                 self.outcome.served.push(index);
             }
         }

@@ -15,13 +15,18 @@ mod back;
 mod decrypt;
 mod deferred;
 mod finish;
+mod guarded;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod handshakes;
 mod lead;
 mod outcome;
 mod parallel;
 mod pool;
 mod process;
 mod receive;
+mod rehouse;
 mod route;
+mod seal;
 mod send;
 mod shard;
 mod site;
@@ -34,6 +39,10 @@ mod work;
 pub(crate) use back::{Back, Core, Phase};
 pub(crate) use lead::{Crew, Step, lead};
 pub use outcome::Endings;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub use outcome::HandshakeFailure;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub(crate) use outcome::Secured;
 pub(crate) use outcome::{Incoming, Outcome};
 pub use parallel::ParallelIterator;
 pub(crate) use parallel::par_lanes;
@@ -44,5 +53,5 @@ pub use rayon::ThreadPool;
 pub(crate) use site::Site;
 pub(crate) use task::{Next, Panic};
 pub(crate) use threshold::{Plan, Threshold};
-pub use timing::StageTimes;
+pub use timing::{StageTimes, UpdateTimes};
 pub(crate) use work::run;

@@ -22,10 +22,13 @@ pub struct Endings {
     pub timeout: u64,
     /// Otherwise: see the events' reasons.
     pub other: u64,
+    /// Reliable packets of all of them that the peers had not acknowledged.
+    pub undelivered: u64,
 }
 
 impl Endings {
-    pub(super) fn count(&mut self, reason: Option<DisconnectReason>) {
+    pub(super) fn count(&mut self, reason: Option<DisconnectReason>, undelivered: usize) {
+        self.undelivered += u64::try_from(undelivered).unwrap_or(0);
         match reason {
             None => self.local += 1,
             Some(DisconnectReason::ClosedByRemote) => self.remote += 1,
@@ -37,6 +40,30 @@ impl Endings {
     }
 }
 
+/// How a connection is secured.
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+#[derive(Clone, Debug)]
+pub(crate) struct Secured {
+    pub(crate) suite: crate::crypto::CipherSuite,
+    /// Who the peer proved to be; none for a client that showed no certificate.
+    pub(crate) peer: Option<std::sync::Arc<crate::crypto::PeerIdentity>>,
+}
+
+/// A secure connection was not made, and why.
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HandshakeFailure {
+    /// The connection it was for, if it was started here. It ends with
+    /// [`AuthenticationFailure`](crate::DisconnectReason::AuthenticationFailure). A client that
+    /// failed has none: it never got as far.
+    pub connection: Option<NetworkConnection>,
+    /// The peer's address.
+    pub remote: crate::address::NetworkEndpoint,
+    /// What failed, in words, with the remedy.
+    pub error: crate::secure::dtls::HandshakeError,
+}
+
 /// What an update has for the front.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -46,6 +73,12 @@ pub(crate) struct Outcome {
     pub(crate) incoming: Vec<Incoming>,
     /// Slots whose connection is over; free again once their events are read.
     pub(crate) closed: Vec<u32>,
+    /// How connections have been secured.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    pub(crate) secured: Vec<(NetworkConnection, Secured)>,
+    /// Secure connections that were not made.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    pub(crate) failures: Vec<HandshakeFailure>,
     /// Pieces of work that helpers took.
     pub(crate) taken: usize,
 }

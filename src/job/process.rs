@@ -3,14 +3,16 @@
 //! Packets first, in order of arrival; then, once an update, each lane that has anything to do is
 //! served: its messages and wishes in the order they were made, then its timers.
 
+use super::guarded;
 use super::shard::{NEVER, Shard, earlier, is_due};
 use super::site::{Mode, Site};
 use crate::buffer::desk::{Desk, Snapshot, lanes_of};
 use crate::buffer::inbox::EventKind;
 use crate::buffer::outbox::RecordKind;
 use crate::buffer::runs::ArrivalKind;
-use crate::counters::DropReason;
+use crate::counters::{DropReason, Flow};
 use crate::error::DisconnectReason;
+use crate::link::guard::Guard;
 use crate::link::{Context, Link, Notice};
 use crate::wire::connection::Token;
 
@@ -18,6 +20,7 @@ use crate::wire::connection::Token;
 pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
     let Shard {
         links,
+        guards,
         touched,
         current,
         runs,
@@ -26,6 +29,7 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
         inward,
         outward,
         random,
+        buffers,
         ..
     } = shard;
     let Desk {
@@ -52,8 +56,25 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
             inward: &mut *inward,
             outward: &mut *outward,
             random: &mut *random,
+            buffers: &mut *buffers,
+            surplus: guards.get(lane).map_or(0, surplus_of),
         };
         match (arrival.kind, slot) {
+            (ArrivalKind::Spent | ArrivalKind::Early, _) => {}
+            (
+                ArrivalKind::Opened
+                | ArrivalKind::Knock
+                | ArrivalKind::Repeat
+                | ArrivalKind::Ended { .. },
+                slot,
+            ) => {
+                if let Some(guard) = guards.get_mut(lane).and_then(Option::as_mut) {
+                    if slot.is_none() {
+                        open_snapshot(snapshots, lane, guard.version());
+                    }
+                    guarded::handle(guard, slot, &arrival, packet, &mut cx);
+                }
+            }
             (ArrivalKind::Packet, Some(link)) => {
                 link.handle_packet(&arrival.path, packet, arrival.number, &mut cx);
             }
@@ -115,6 +136,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         inboxes,
         outboxes,
         snapshots,
+        windows,
         ready,
         changed,
         ..
@@ -130,7 +152,15 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
     };
     let (inbox, outbox) = (inbox.get_mut(), outbox.get_mut());
     shard.current = Some(lane);
+    let surplus = shard.guards.get(lane).map_or(0, surplus_of);
+    let mut guard = shard.guards.get_mut(lane).and_then(Option::as_mut);
     let Some(link) = slot else {
+        if let Some(guard) = guard {
+            // An association without a connection: it is given up in time.
+            *deadline = guarded::wait_for_request(guard, lane_u8(lane), site, &mut shard.notices);
+            shard.wake = earlier(shard.wake, *deadline);
+            return;
+        }
         let lost = u64::try_from(outbox.messages()).unwrap_or(u64::MAX);
         shard.outward.entered += lost;
         shard.outward.drops.add(DropReason::Closed, lost);
@@ -148,7 +178,11 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         inward: &mut shard.inward,
         outward: &mut shard.outward,
         random: &mut shard.random,
+        buffers: &mut shard.buffers,
+        surplus,
     };
+    let marks = &mut shard.high_water;
+    marks.outbox_bytes = marks.outbox_bytes.max(outbox.payload_bytes());
     if written {
         let mut at = 0;
         while let Some(record) = outbox.record(at, site.tailroom) {
@@ -160,6 +194,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
                 }
                 RecordKind::Disconnect => shard.leaving |= 1 << lane,
                 RecordKind::Vouched => link.handle_vouched(&mut cx),
+                RecordKind::RoomWanted => link.handle_room_wanted(record.pipeline, &mut cx),
                 RecordKind::Accepted => {
                     link.handle_accepted(&mut cx);
                     cx.notices.push(Notice::Accepted { lane: cx.lane });
@@ -173,6 +208,9 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
             shard.leaving &= !(1 << lane);
             link.handle_disconnect(&mut cx);
         }
+        if let Some(guard) = &mut guard {
+            guarded::watch(guard, link, &mut cx);
+        }
         link.handle_timeout(&mut cx);
     }
     let version = snapshot.version;
@@ -180,10 +218,18 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         version,
         ..link.snapshot(&site.rules)
     };
+    snapshot.path_mtu = snapshot.path_mtu.saturating_sub(surplus);
     *changed |= 1 << lane;
+    let each = site.rules.pipelines.windows();
+    if each > 0 && link.has_pipelines() {
+        link.tell_windows(windows.row_mut(lane, each), &site.rules, site.now.at);
+    }
     *deadline = link.deadline(&site.rules);
     if shard.leaving & (1 << lane) != 0 {
         deadline.at = site.now.at;
+    }
+    if !cx.inbox.is_empty() {
+        marks.inbox_bytes = marks.inbox_bytes.max(cx.inbox.waiting_bytes());
     }
     if link.is_closed() {
         *deadline = NEVER;
@@ -192,6 +238,11 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
     if !cx.inbox.is_empty() {
         *ready |= 1 << lane;
     }
+}
+
+/// Bytes that records of this guard take beyond what every packet leaves for them.
+fn surplus_of(guard: &Option<Guard>) -> u16 {
+    guard.as_ref().map_or(0, Guard::surplus)
 }
 
 fn open_snapshot(snapshots: &mut [Snapshot], lane: usize, version: u32) {
@@ -205,14 +256,35 @@ pub(crate) fn end_interrupted_lane(shard: &mut Shard, desk: &mut Desk) {
     let Some(lane) = shard.current.take() else {
         return;
     };
-    if let Some(slot) = shard.links.get_mut(lane) {
-        *slot = None;
-    }
-    end_lane(shard, desk, lane, DisconnectReason::InternalError);
+    let link = shard.links.get_mut(lane).and_then(Option::take);
+    let undelivered = link.map_or(0, |link| abandon(&link, &mut shard.outward));
+    end_lane(
+        shard,
+        desk,
+        lane,
+        DisconnectReason::InternalError,
+        undelivered,
+    );
 }
 
 /// Tells the user that the lane's connection is over, and whoever keeps its token.
-pub(crate) fn end_lane(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: DisconnectReason) {
+fn end_lane(
+    shard: &mut Shard,
+    desk: &mut Desk,
+    lane: usize,
+    reason: DisconnectReason,
+    undelivered: usize,
+) {
+    tell_end(shard, desk, lane, reason);
+    shard.notices.push(Notice::Closed {
+        lane: lane_u8(lane),
+        reason: Some(reason),
+        undelivered,
+    });
+}
+
+/// Tells the user that the lane's connection is over.
+pub(crate) fn tell_end(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: DisconnectReason) {
     let bit = 1 << lane;
     if let Some(inbox) = desk.inboxes.get_mut(lane) {
         inbox
@@ -230,21 +302,21 @@ pub(crate) fn end_lane(shard: &mut Shard, desk: &mut Desk, lane: usize, reason: 
     if let Some(deadline) = shard.deadlines.get_mut(lane) {
         *deadline = NEVER;
     }
-    shard.notices.push(Notice::Closed {
-        lane: lane_u8(lane),
-        reason: Some(reason),
-    });
+}
+
+/// What waits in a link that is given up is lost. Returns the reliable packets nobody acknowledged.
+pub(super) fn abandon(link: &Link, outward: &mut Flow) -> usize {
+    let waiting = u64::try_from(link.waiting_messages()).unwrap_or(0);
+    outward.drops.add(DropReason::Closed, waiting);
+    link.undelivered()
 }
 
 /// Ends every connection of the shard.
 pub(crate) fn end_shard(shard: &mut Shard, desk: &mut Desk, reason: DisconnectReason) {
     for lane in 0..shard.links.len() {
-        if shard
-            .links
-            .get_mut(lane)
-            .is_some_and(|link| link.take().is_some())
-        {
-            end_lane(shard, desk, lane, reason);
+        if let Some(link) = shard.links.get_mut(lane).and_then(Option::take) {
+            let undelivered = abandon(&link, &mut shard.outward);
+            end_lane(shard, desk, lane, reason, undelivered);
         }
     }
 }

@@ -40,6 +40,7 @@ fn route_one(back: &mut Back, path: &Path, datagram: &[u8]) {
     );
     match verdict {
         Verdict::Deliver { slot } => stage(back, slot, ArrivalKind::Packet, path, datagram),
+        Verdict::Knock { slot } => stage(back, slot, ArrivalKind::Knock, path, &[]),
         Verdict::Open { slot, token } => {
             let version = core.endpoint.connection(slot).version();
             back.grow_to(slot);
@@ -78,7 +79,7 @@ fn route_one(back: &mut Back, path: &Path, datagram: &[u8]) {
 }
 
 /// Puts a datagram into its shard's runs, within its connection's share of the update (R2).
-fn stage(back: &mut Back, slot: u32, kind: ArrivalKind, path: &Path, datagram: &[u8]) {
+pub(super) fn stage(back: &mut Back, slot: u32, kind: ArrivalKind, path: &Path, datagram: &[u8]) {
     let core = &mut back.core;
     let (shard, lane) = (
         slot as usize / LANES_PER_SHARD,

@@ -128,6 +128,7 @@ fn keep_rest(shard: &mut Shard, desk: &mut Desk, taken: &mut usize) {
         egress,
         deferred,
         sent,
+        high_water,
         ..
     } = shard;
     for transmit in datagrams(links, egress, desk).flatten() {
@@ -136,6 +137,7 @@ fn keep_rest(shard: &mut Shard, desk: &mut Desk, taken: &mut usize) {
             None => deferred.keep(&transmit, sent),
         }
     }
+    high_water.deferred_bytes = high_water.deferred_bytes.max(deferred.bytes());
 }
 
 /// A shard's datagrams in the order they leave, from where they lie; none for what was queued by a

@@ -2,11 +2,14 @@
 
 use super::timing::StageTimes;
 use crate::buffer::egress::Egress;
+use crate::buffer::outbox::Rooms;
 use crate::buffer::runs::Runs;
-use crate::counters::Flow;
+use crate::counters::{Flow, HighWater};
 use crate::id::LANES_PER_SHARD;
 use crate::interface::SendReport;
+use crate::link::guard::Guard;
 use crate::link::{Deadline, Link, Notice};
+use crate::pipeline::Buffers;
 use crate::random::Random;
 use crate::time::{Now, Timestamp};
 
@@ -25,6 +28,10 @@ pub(crate) struct Shard {
     pub(crate) index: usize,
     /// One link a lane; none where the slot is free.
     pub(crate) links: Vec<Option<Link>>,
+    /// One guard a lane whose peer has an association. No room at all for a plain driver.
+    pub(crate) guards: Vec<Option<Guard>>,
+    /// Whether every packet is sealed before it leaves.
+    pub(crate) secure: bool,
     /// When each lane must be served next.
     pub(crate) deadlines: Vec<Deadline>,
     /// No lane's deadline is earlier. All may be later: it is looked up anew when it has come, so
@@ -48,31 +55,39 @@ pub(crate) struct Shard {
     pub(crate) outward: Flow,
     /// Packets to the interface.
     pub(crate) sent: Flow,
+    pub(crate) high_water: HighWater,
     pub(crate) times: StageTimes,
     pub(crate) report: SendReport,
     pub(crate) random: Random,
+    /// Scratch memory of pipeline stages.
+    pub(crate) buffers: Buffers,
 }
 
 impl Shard {
-    pub(crate) fn new(index: usize, random: Random) -> Self {
+    /// An empty shard, whose packets get `rooms` around them.
+    pub(crate) fn new(index: usize, random: Random, rooms: Rooms) -> Self {
         Self {
             index,
             links: Vec::new(),
+            guards: Vec::new(),
+            secure: rooms.tail > 0,
             deadlines: Vec::new(),
             wake: NEVER,
             touched: 0,
             leaving: 0,
             current: None,
             runs: Runs::default(),
-            egress: Egress::default(),
+            egress: Egress::new(rooms),
             deferred: Deferred::default(),
             notices: Vec::new(),
             inward: Flow::default(),
             outward: Flow::default(),
             sent: Flow::default(),
+            high_water: HighWater::default(),
             times: StageTimes::default(),
             report: SendReport::default(),
             random,
+            buffers: Buffers::default(),
         }
     }
 
@@ -83,6 +98,31 @@ impl Shard {
             self.links.resize_with(lanes, || None);
             self.deadlines.resize(lanes, NEVER);
         }
+    }
+
+    /// Puts a guard into a lane, which is served next at `at` at the latest.
+    pub(crate) fn install(&mut self, lane: usize, guard: Guard, at: Timestamp) {
+        self.grow(lane + 1);
+        if self.guards.len() <= lane {
+            self.guards.resize_with(LANES_PER_SHARD, || None);
+        }
+        if let Some(place) = self.guards.get_mut(lane) {
+            *place = Some(guard);
+        }
+        self.rouse(lane, at);
+    }
+
+    /// Has a lane served at `at` at the latest.
+    pub(crate) fn rouse(&mut self, lane: usize, at: Timestamp) {
+        if let Some(deadline) = self.deadlines.get_mut(lane) {
+            deadline.at = deadline.at.min(at);
+            self.wake = earlier(self.wake, *deadline);
+        }
+    }
+
+    /// The guard of a lane.
+    pub(crate) fn guard(&mut self, lane: usize) -> Option<&mut Guard> {
+        self.guards.get_mut(lane)?.as_mut()
     }
 
     /// Marks every connection as left by the application. False if there is none.
@@ -105,6 +145,9 @@ impl Shard {
                 && let Some(slot) = self.links.get_mut(usize::from(*lane))
             {
                 *slot = None;
+                if let Some(guard) = self.guards.get_mut(usize::from(*lane)) {
+                    *guard = None;
+                }
             }
         }
     }

@@ -37,6 +37,11 @@ impl StageTimes {
         self.finish += other.finish;
     }
 
+    /// Time spent for packets: all but the handshakes, which follow another clock.
+    pub(crate) fn work(&self) -> Duration {
+        self.total() - self.handshake
+    }
+
     /// The stages' sum.
     pub fn total(&self) -> Duration {
         self.receive
@@ -49,8 +54,30 @@ impl StageTimes {
     }
 }
 
+/// How long updates and flushes took, from their first stage to their last.
+///
+/// Waiting for a thread of the pool and jobs chained behind an update are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpdateTimes {
+    /// The last one.
+    pub last: Duration,
+    /// The longest.
+    pub longest: Duration,
+    /// All together.
+    pub total: Duration,
+}
+
+impl UpdateTimes {
+    pub(crate) fn note(&mut self, time: Duration) {
+        self.last = time;
+        self.longest = self.longest.max(time);
+        self.total += time;
+    }
+}
+
 /// Times one stage after the other.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
@@ -62,9 +89,20 @@ impl Stopwatch {
         Self(Instant::now())
     }
 
+    /// The time between the start of another and the last lap of this.
+    pub(crate) fn since(&self, other: &Self) -> Duration {
+        self.0.duration_since(other.0)
+    }
+
     /// Starts over, leaving out the time since the last lap.
     pub(crate) fn restart(&mut self) {
         *self = Self::start();
+    }
+
+    /// Time since the last lap, or the start.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    pub(crate) fn elapsed(&self) -> Duration {
+        Self::start().0.duration_since(self.0)
     }
 
     /// Adds the time since the last lap (or the start) to `stage`.

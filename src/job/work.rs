@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::shard::Shard;
 use super::site::{Mode, Site};
 use super::timing::Stopwatch;
-use super::{decrypt, process, send};
+use super::{decrypt, process, seal, send};
 use crate::buffer::desk::Desk;
 use crate::counters::DropReason;
 
@@ -28,7 +28,7 @@ pub(crate) fn run(mut work: Work) -> Work {
         shard, desk, mode, ..
     } = &mut work;
     let mut watch = Stopwatch::start();
-    process(shard, desk, &site, *mode);
+    process(shard, desk, &site, *mode, &mut watch);
     watch.lap(&mut shard.times.process);
     if *mode != Mode::Slice {
         if catch_unwind(AssertUnwindSafe(|| send::send(shard, desk, &site))).is_err() {
@@ -42,8 +42,18 @@ pub(crate) fn run(mut work: Work) -> Work {
 }
 
 /// Stages 3 and 4. A panic in them ends the connection that was being worked on, and no other.
-pub(super) fn process(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode) {
-    while catch_unwind(AssertUnwindSafe(|| run_stages(shard, desk, site, mode))).is_err() {
+pub(super) fn process(
+    shard: &mut Shard,
+    desk: &mut Desk,
+    site: &Site,
+    mode: Mode,
+    watch: &mut Stopwatch,
+) {
+    while catch_unwind(AssertUnwindSafe(|| {
+        run_stages(shard, desk, site, mode, watch)
+    }))
+    .is_err()
+    {
         shard.inward.drops.count(DropReason::InternalError);
         if shard.current.is_none() {
             break;
@@ -52,12 +62,17 @@ pub(super) fn process(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mod
     }
 }
 
-fn run_stages(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode) {
+fn run_stages(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode, watch: &mut Stopwatch) {
     if !shard.runs.is_empty() {
-        decrypt::decrypt(shard);
+        if !shard.guards.is_empty() {
+            watch.lap(&mut shard.times.process);
+            decrypt::decrypt(shard, site);
+            watch.lap(&mut shard.times.decrypt);
+        }
         process::handle_packets(shard, desk, site);
     }
     if mode != Mode::Slice {
         process::serve(shard, desk, site, mode);
+        seal::seal(shard, desk);
     }
 }

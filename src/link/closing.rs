@@ -95,16 +95,24 @@ impl Link {
         }
     }
 
-    /// The peer has been silent for too long. It is told, in case it can still hear.
-    pub(super) fn lose(&mut self, cx: &mut Context<'_>) {
+    /// The peer has been silent for too long, or acknowledges nothing. It is told, in case it can
+    /// still hear.
+    pub(super) fn lose(&mut self, reason: DisconnectReason, cx: &mut Context<'_>) {
         self.send_disconnect(cx);
-        self.end(DisconnectReason::Timeout, cx);
+        self.end(reason, cx);
     }
 
     /// The application has not accepted the connection in time.
     pub(super) fn expire(&mut self, cx: &mut Context<'_>) {
-        self.report(DisconnectReason::Timeout, cx);
-        self.close(Some(DisconnectReason::Timeout), cx);
+        self.give_up(DisconnectReason::Timeout, cx);
+    }
+
+    /// Closes from this side without having been asked to: tells the user, and the peer.
+    pub(super) fn give_up(&mut self, reason: DisconnectReason, cx: &mut Context<'_>) {
+        if !matches!(self.state, State::Closing(_) | State::Closed) {
+            self.report(reason, cx);
+            self.close(Some(reason), cx);
+        }
     }
 
     /// Ends without another word to the peer.
@@ -133,9 +141,12 @@ impl Link {
     fn finish(&mut self, reason: Option<DisconnectReason>, cx: &mut Context<'_>) {
         self.enter(State::Closed);
         self.roaming = None;
+        let waiting = u64::try_from(self.chains.waiting()).unwrap_or(0);
+        cx.outward.drops.add(DropReason::Closed, waiting);
         cx.notices.push(Notice::Closed {
             lane: cx.lane,
             reason,
+            undelivered: std::mem::take(&mut self.chains).undelivered(),
         });
     }
 

@@ -11,7 +11,8 @@
 //!
 //! In one update a link is given its packets, then the user's wishes in the order they were made,
 //! then [`Link::handle_timeout`] once. So what packets caused is sent before what timers caused, and
-//! a queue that waited is read before anybody's silence is judged.
+//! a queue that waited is read before anybody's silence is judged. Messages of a pipeline pass its
+//! stages, whose state the link keeps.
 //!
 //! What others must learn (established, validated, moved, closed) leaves as a [`Notice`].
 //!
@@ -42,10 +43,17 @@
 mod client;
 mod closing;
 mod discovery;
+#[cfg_attr(
+    not(any(feature = "aws-lc-rs", feature = "ring")),
+    expect(dead_code, reason = "a build without a provider has no guards")
+)]
+pub(crate) mod guard;
+mod pipelines;
 pub(crate) mod proof;
 mod receive;
 mod roaming;
 mod rules;
+mod secured;
 mod send;
 mod server;
 mod state;
@@ -55,18 +63,23 @@ mod timers;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use crate::address::Path;
 use crate::buffer::desk::{ConnectionState, Snapshot};
 use crate::buffer::egress::Egress;
 use crate::buffer::inbox::Inbox;
 use crate::counters::{Flow, Traffic};
 use crate::error::DisconnectReason;
+use crate::pipeline::{Buffers, Pipelines};
 use crate::random::Random;
 use crate::settings::NetworkSettings;
 use crate::time::{Now, Timestamp};
 use crate::wire::connection::Token;
 
+use self::pipelines::Chains;
 use self::roaming::Roaming;
+use self::send::Outlet;
 use self::state::{Role, Standing, State};
 
 /// What is the same for all links of a driver during an update.
@@ -81,7 +94,7 @@ pub(crate) struct Rules {
     /// Bytes that the layers below take out of each packet: 0 on UDP, 29 for DTLS.
     pub(crate) padding: u16,
     /// Pipelines the driver has; ids above are unknown.
-    pub(crate) pipelines: u8,
+    pub(crate) pipelines: Arc<Pipelines>,
 }
 
 /// What a link may touch while it works: its own lane of the desk, and its shard's collections.
@@ -102,6 +115,25 @@ pub(crate) struct Context<'a> {
     /// which the caller does not know of, by the link.
     pub(crate) outward: &'a mut Flow,
     pub(crate) random: &'a mut Random,
+    /// Scratch memory of pipeline stages.
+    pub(crate) buffers: &'a mut Buffers,
+    /// Bytes that the layers below take out of this link's packets beyond the rules' padding.
+    pub(crate) surplus: u16,
+}
+
+impl Context<'_> {
+    /// What is needed to send, to deliver, and for stages to work in.
+    fn split(&mut self) -> (Outlet<'_>, &mut Inbox, &mut Buffers) {
+        let out = Outlet {
+            now: self.now,
+            rules: self.rules,
+            lane: self.lane,
+            egress: self.egress,
+            outward: self.outward,
+            surplus: self.surplus,
+        };
+        (out, self.inbox, self.buffers)
+    }
 }
 
 /// Something a link's shard reports to the end of the update, where it is merged in slot order.
@@ -121,10 +153,24 @@ pub(crate) enum Notice {
     Validated { lane: u8 },
     /// The connection has moved to another address.
     Moved { lane: u8, from: Path, to: Path },
+    /// The peer of a guarded lane has asked for a connection under this token.
+    Named { lane: u8, token: Token },
+    /// The peer of a guarded lane speaks under the token of another connection.
+    Astray { lane: u8, path: Path, token: Token },
+    /// The peer of a guarded lane, which has a connection, asks for another one: it has begun anew.
+    Supplanted { lane: u8, path: Path },
+    /// Somebody at the address of a silent peer says hello.
+    Knocked { lane: u8 },
+    /// A client's association is to be made anew, beside the one there is.
+    Renew { lane: u8 },
+    /// It is not, after all: the peer has been heard.
+    Recovered { lane: u8 },
     /// The connection is over and its token forgotten. Its Disconnect event, if any, is in the inbox.
     Closed {
         lane: u8,
         reason: Option<DisconnectReason>,
+        /// Reliable packets that the peer did not acknowledge.
+        undelivered: usize,
     },
 }
 
@@ -155,6 +201,7 @@ pub(crate) struct Link {
     /// Largest packet the path takes, what the layers below add included; `u16::MAX` while nothing
     /// is known, when our own maximum bounds it.
     path_mtu: u16,
+    chains: Chains,
 }
 
 impl Link {
@@ -178,7 +225,13 @@ impl Link {
             path,
             roaming: None,
             path_mtu: u16::MAX,
+            chains: Chains::default(),
         }
+    }
+
+    /// Its name on the wire.
+    pub(crate) fn token(&self) -> Token {
+        self.token
     }
 
     /// Where packets go.

@@ -39,6 +39,7 @@ impl Link {
         order: u64,
         cx: &mut Context<'_>,
     ) {
+        self.open_pipelines(cx);
         match self.receive(path, packet, order, cx) {
             Ok(()) => {
                 cx.inward.passed += 1;
@@ -132,15 +133,11 @@ impl Link {
         body: &[u8],
         cx: &mut Context<'_>,
     ) -> Result<(), DropReason> {
-        if pipeline > cx.rules.pipelines {
-            return Err(DropReason::UnknownPipeline);
+        if pipeline != 0 {
+            return self.receive_through(pipeline, body, cx);
         }
         let budget = cx.rules.event_budget();
-        let (held, inbox) = match (&mut self.state, &self.role) {
-            // A client's user learns of the connection first.
-            (State::Probing(probing), Role::Client) => (cx.inbox.unread_bytes(), &mut probing.held),
-            _ => (0, &mut *cx.inbox),
-        };
+        let (held, inbox) = self.place_of_events(cx.inbox);
         if !inbox.has_room(held + body.len(), budget) {
             return Err(DropReason::EventsFull);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Rules;
 use crate::settings::{AddressValidation, LegacyValidation, PathMtuDiscovery};
-use crate::wire::connection::{HANDSHAKE_HEADER_LEN, MIN_PATH_MTU};
+use crate::wire::connection::{DATA_HEADER_LEN, HANDSHAKE_HEADER_LEN, MIN_PATH_MTU};
 
 /// Largest accept payload that fits the budget of a bare request (R20).
 const SMALL_ACCEPT_PAYLOAD: usize = 24;
@@ -45,8 +45,10 @@ impl Rules {
             && usize::from(self.max_message_size()) > MIN_PATH_MTU
     }
 
+    /// Whether a peer must prove its address to the link: under a handshake it has done so already.
     pub(super) fn validates(&self) -> bool {
         self.settings.limits().address_validation == AddressValidation::On
+            && !self.settings.security().is_secure()
     }
 
     /// Whether the application may vouch for an address.
@@ -60,6 +62,29 @@ impl Rules {
 
     pub(super) fn moves_per_minute(&self) -> usize {
         usize::try_from(self.settings.limits().path_moves_per_minute).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes a data packet on a path of that size has for stage headers and payload. A peer drops
+    /// what is larger than its maximum without a word.
+    #[inline]
+    pub(super) fn room(&self, path_mtu: u16) -> usize {
+        let packet = usize::from(path_mtu.min(self.max_message_size()));
+        packet.saturating_sub(DATA_HEADER_LEN + usize::from(self.padding))
+    }
+
+    /// Bytes that the pipelines of one connection may hold: what its queues leave of its memory, or
+    /// what the pipelines need, if that is more (R29).
+    #[inline]
+    pub(super) fn pipeline_memory(&self) -> usize {
+        let budgets = self.settings.budgets();
+        let queues = budgets.send_bytes_per_connection + budgets.event_bytes_per_connection;
+        let left = budgets.max_memory_per_connection.saturating_sub(queues);
+        left.max(self.pipelines.memory_need())
+    }
+
+    /// Longest wait for an acknowledgement; none is for ever.
+    pub(super) fn reliable_stall_timeout(&self) -> Option<Duration> {
+        self.settings.limits().reliable_stall_timeout
     }
 
     /// Bytes of events one connection may leave unread.

@@ -4,11 +4,32 @@ use super::proof::PAIR_LEN;
 use super::state::{Role, Standing, State};
 use super::{Context, Link, Rules};
 use crate::address::Path;
+use crate::buffer::egress::Egress;
 use crate::buffer::outbox::{Outbox, Record};
-use crate::counters::DropReason;
+use crate::counters::{DropReason, Flow};
+use crate::time::Now;
 use crate::wire::connection::{
     DATA_HEADER_LEN, MESSAGE_HEADER_LEN, push_accept, push_heartbeat, write_data_header,
 };
+
+/// The part of a [`Context`] that sending takes.
+pub(super) struct Outlet<'a> {
+    pub(super) now: Now,
+    pub(super) rules: &'a Rules,
+    pub(super) lane: u8,
+    pub(super) egress: &'a mut Egress,
+    pub(super) outward: &'a mut Flow,
+    pub(super) surplus: u16,
+}
+
+impl Outlet<'_> {
+    /// Bytes a data packet on a path of that size has for stage headers and payload.
+    #[inline]
+    pub(super) fn room(&self, path_mtu: u16) -> usize {
+        let room = self.rules.room(path_mtu);
+        room.saturating_sub(usize::from(self.surplus))
+    }
+}
 
 impl Link {
     /// A message of the user.
@@ -21,7 +42,15 @@ impl Link {
         record: &Record,
         cx: &mut Context<'_>,
     ) {
-        match self.write_message(outbox, record, cx) {
+        if !matches!(self.state, State::Established { .. }) {
+            cx.outward.drops.count(self.refusal());
+            return;
+        }
+        if record.pipeline != 0 {
+            self.send_through(outbox, record, cx);
+            return;
+        }
+        match self.write_message(outbox, record, &mut cx.split().0) {
             Ok(()) => cx.outward.passed += 1,
             Err(reason) => cx.outward.drops.count(reason),
         }
@@ -32,19 +61,14 @@ impl Link {
         &mut self,
         outbox: &mut Outbox,
         record: &Record,
-        cx: &mut Context<'_>,
+        out: &mut Outlet<'_>,
     ) -> Result<(), DropReason> {
-        if !matches!(self.state, State::Established { .. }) {
-            return Err(self.refusal());
-        }
-        let len = DATA_HEADER_LEN + record.payload.len();
         // A peer drops what is larger than its maximum without a word.
-        if len + usize::from(cx.rules.padding) > usize::from(cx.rules.max_message_size()) {
+        if record.payload.len() > out.room(u16::MAX) {
             return Err(DropReason::TooLong);
         }
-        if !self.is_settled() {
-            self.make_way(len, cx)?;
-        }
+        let len = DATA_HEADER_LEN + record.payload.len();
+        self.clear_way(len, out)?;
         let start = record.payload.start.checked_sub(DATA_HEADER_LEN);
         let (start, header) = start
             .and_then(|start| {
@@ -53,9 +77,18 @@ impl Link {
             })
             .ok_or(DropReason::InternalError)?;
         write_data_header(header, self.token, record.pipeline);
-        cx.egress.message(cx.lane, start..record.payload.end);
-        self.count_sent(len, cx);
+        out.egress.message(out.lane, start..record.payload.end);
+        self.count_sent(len, out);
         Ok(())
+    }
+
+    /// Makes sure that a packet of `len` bytes may leave for the peer.
+    #[inline]
+    pub(super) fn clear_way(&mut self, len: usize, out: &mut Outlet<'_>) -> Result<(), DropReason> {
+        if self.is_settled() {
+            return Ok(());
+        }
+        self.make_way(len, out)
     }
 
     /// Whether nothing stands between the link and its messages.
@@ -66,21 +99,21 @@ impl Link {
 
     /// Makes sure that a message of `len` bytes is allowed, and that an accept goes in front of it.
     #[cold]
-    fn make_way(&mut self, len: usize, cx: &mut Context<'_>) -> Result<(), DropReason> {
-        let greets = self.must_greet(cx.egress.batch());
-        let accept = if greets { cx.rules.accept_len() } else { 0 };
+    fn make_way(&mut self, len: usize, out: &mut Outlet<'_>) -> Result<(), DropReason> {
+        let greets = self.must_greet(out.egress.batch());
+        let accept = if greets { out.rules.accept_len() } else { 0 };
         if !self.allows(accept + len + self.reserve()) {
             return Err(DropReason::Amplification);
         }
         if greets {
-            let (token, payload) = (self.token, cx.rules.accept_payload.as_slice());
-            let sent = cx
+            let (token, payload) = (self.token, out.rules.accept_payload.as_slice());
+            let sent = out
                 .egress
-                .ahead(cx.lane, |out| push_accept(out, token, payload));
-            self.count_control(sent, cx);
-            self.count_sent(sent, cx);
+                .ahead(out.lane, |out| push_accept(out, token, payload));
+            self.count_control(sent, out);
+            self.count_sent(sent, out);
             if let Role::Server(guest) = &mut self.role {
-                guest.greeted = Some(cx.egress.batch());
+                guest.greeted = Some(out.egress.batch());
             }
         }
         Ok(())
@@ -140,9 +173,10 @@ impl Link {
 
     /// Sends a control packet to the peer, whatever its budget says; it is charged all the same.
     pub(super) fn send_control(&mut self, cx: &mut Context<'_>, write: impl FnOnce(&mut Vec<u8>)) {
-        let len = cx.egress.control(cx.lane, write);
-        self.count_control(len, cx);
-        self.count_sent(len, cx);
+        let mut out = cx.split().0;
+        let len = out.egress.control(out.lane, write);
+        self.count_control(len, &mut out);
+        self.count_sent(len, &out);
     }
 
     /// Sends a control packet to another address than the peer's, and returns its length.
@@ -152,9 +186,10 @@ impl Link {
         cx: &mut Context<'_>,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> usize {
-        let len = cx.egress.control_to(cx.lane, path, write);
-        self.count_control(len, cx);
-        self.count_traffic(len, cx);
+        let mut out = cx.split().0;
+        let len = out.egress.control_to(out.lane, path, write);
+        self.count_control(len, &mut out);
+        self.count_traffic(len, &out);
         len
     }
 
@@ -168,24 +203,24 @@ impl Link {
 
     /// A packet of `len` bytes goes to the peer's address.
     #[inline]
-    fn count_sent(&mut self, len: usize, cx: &Context<'_>) {
-        self.count_traffic(len, cx);
+    pub(super) fn count_sent(&mut self, len: usize, out: &Outlet<'_>) {
+        self.count_traffic(len, out);
         if let Standing::Unproven(proof) = &mut self.standing {
             proof.on_sent(len);
         }
     }
 
     #[inline]
-    fn count_traffic(&mut self, len: usize, cx: &Context<'_>) {
-        self.last_send = cx.now.at;
+    fn count_traffic(&mut self, len: usize, out: &Outlet<'_>) {
+        self.last_send = out.now.at;
         self.traffic.packets_sent += 1;
-        self.traffic.bytes_sent += len as u64 + u64::from(cx.rules.padding);
+        self.traffic.bytes_sent += len as u64 + u64::from(out.rules.padding);
     }
 
     /// A packet that was no message enters the layer, and leaves it.
-    fn count_control(&self, len: usize, cx: &mut Context<'_>) {
-        cx.outward.entered += 1;
-        cx.outward.passed += 1;
-        cx.outward.bytes += len as u64;
+    pub(super) fn count_control(&self, len: usize, out: &mut Outlet<'_>) {
+        out.outward.entered += 1;
+        out.outward.passed += 1;
+        out.outward.bytes += len as u64;
     }
 }

@@ -43,6 +43,7 @@ impl Link {
             cx.notices.push(Notice::Closed {
                 lane: cx.lane,
                 reason: None,
+                undelivered: 0,
             });
             return link;
         };

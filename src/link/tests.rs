@@ -6,8 +6,10 @@ mod handshake;
 mod machine;
 mod random;
 mod roaming;
+mod tick_gaps;
 mod validation;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::proof::PAIR_LEN;
@@ -17,6 +19,8 @@ use crate::buffer::egress::{Egress, Route, Source};
 use crate::buffer::inbox::{EventKind, Inbox};
 use crate::buffer::outbox::{Outbox, RecordKind, Rooms};
 use crate::counters::{DropReason, Flow};
+use crate::id::StageId;
+use crate::pipeline::{Buffers, Pipelines};
 use crate::random::Random;
 use crate::settings::{AddressValidation, NetworkSettings, NetworkSettingsBuilder};
 use crate::time::{Now, Timestamp};
@@ -53,11 +57,22 @@ struct Sent {
 enum Event {
     Connect(Vec<u8>),
     Data(u8, Vec<u8>),
+    Writable(u8),
     Disconnect(u8),
 }
 
 fn data(text: &[u8]) -> Event {
     Event::Data(0, text.to_vec())
+}
+
+/// Two pipelines without stages of consequence.
+fn two_pipelines() -> Pipelines {
+    let mut pipelines = Pipelines::default();
+    for _ in 0..2 {
+        let shape = pipelines.shape_of([StageId::Null.into()]);
+        pipelines.add(shape);
+    }
+    pipelines
 }
 
 struct Bench {
@@ -71,6 +86,7 @@ struct Bench {
     inward: Flow,
     outward: Flow,
     random: Random,
+    buffers: Buffers,
     order: u64,
 }
 
@@ -84,7 +100,7 @@ impl Bench {
                 listening: true,
                 accept_payload: vec![],
                 padding: 0,
-                pipelines: 2,
+                pipelines: Arc::new(two_pipelines()),
             },
             now: Now {
                 at: start,
@@ -97,6 +113,7 @@ impl Bench {
             inward: Flow::default(),
             outward: Flow::default(),
             random: Random::Seeded(1),
+            buffers: Buffers::default(),
             order: 0,
         }
     }
@@ -158,6 +175,8 @@ impl Bench {
             inward: &mut self.inward,
             outward: &mut self.outward,
             random: &mut self.random,
+            buffers: &mut self.buffers,
+            surplus: 0,
         };
         (cx, self.link.as_mut(), &mut self.outbox)
     }
@@ -195,9 +214,9 @@ impl Bench {
 
     /// Queues a message, as the user does between updates.
     fn send(&mut self, payload: &[u8]) {
-        let (bytes, opened) = self.outbox.open(0, ROOMS, payload.len());
+        let (bytes, opened) = self.outbox.open(0, None, ROOMS, payload.len());
         bytes.copy_from_slice(payload);
-        opened.commit(payload.len());
+        opened.commit(payload.len(), 0);
     }
 
     fn accept(&mut self) {
@@ -229,6 +248,7 @@ impl Bench {
                 RecordKind::Disconnect => link.handle_disconnect(&mut cx),
                 RecordKind::Accepted => link.handle_accepted(&mut cx),
                 RecordKind::Vouched => link.handle_vouched(&mut cx),
+                RecordKind::RoomWanted => link.handle_room_wanted(record.pipeline, &mut cx),
             }
         }
     }
@@ -275,6 +295,7 @@ impl Bench {
             events.push(match event.kind {
                 EventKind::Connect => Event::Connect(event.payload.to_vec()),
                 EventKind::Data => Event::Data(event.pipeline, event.payload.to_vec()),
+                EventKind::Writable => Event::Writable(event.pipeline),
                 EventKind::Disconnect => Event::Disconnect(event.reason),
             });
         }

@@ -6,6 +6,7 @@
 
 use super::state::{Application, Role, Standing, State};
 use super::{Context, Deadline, Link, Rules};
+use crate::error::DisconnectReason;
 use crate::time::Timestamp;
 use crate::wire::connection::MESSAGE_HEADER_LEN;
 
@@ -14,7 +15,10 @@ impl Link {
     /// the user's wishes.
     pub(crate) fn handle_timeout(&mut self, cx: &mut Context<'_>) {
         match &mut self.state {
-            State::Established { .. } | State::Probing(_) => self.watch(cx),
+            State::Established { .. } | State::Probing(_) => {
+                self.close_pipelines(cx);
+                self.watch(cx);
+            }
             State::Requesting(_) => self.request_again(cx),
             State::Closing(_) => self.close_again(cx),
             State::Refused { served } => {
@@ -30,7 +34,11 @@ impl Link {
     /// The timers of a living connection, in Unity's order.
     fn watch(&mut self, cx: &mut Context<'_>) {
         if cx.now.observed >= self.silence_deadline(cx.rules) {
-            self.lose(cx);
+            self.lose(DisconnectReason::Timeout, cx);
+            return;
+        }
+        if cx.now.at >= self.stall_deadline(cx.rules) {
+            self.lose(DisconnectReason::Stalled, cx);
             return;
         }
         if cx.now.at >= self.accept_deadline(cx.rules) {
@@ -72,7 +80,9 @@ impl Link {
     fn watch_deadline(&self, rules: &Rules) -> Timestamp {
         let mut at = self
             .heartbeat_deadline(rules)
-            .min(self.accept_deadline(rules));
+            .min(self.accept_deadline(rules))
+            .min(self.stall_deadline(rules))
+            .min(self.chains.deadline(rules));
         if let Standing::Unproven(proof) = &self.standing
             && self.heard()
         {
@@ -90,6 +100,15 @@ impl Link {
             .disconnect_timeout()
             .map_or(Timestamp::NEVER, |timeout| {
                 self.last_receive.just_after(timeout)
+            })
+    }
+
+    /// When the peer has acknowledged no reliable data for too long.
+    fn stall_deadline(&self, rules: &Rules) -> Timestamp {
+        rules
+            .reliable_stall_timeout()
+            .map_or(Timestamp::NEVER, |timeout| {
+                self.chains.waiting_since().just_after(timeout)
             })
     }
 

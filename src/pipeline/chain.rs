@@ -14,7 +14,6 @@ use std::ops::Range;
 use super::custom::Custom;
 use super::fragmentation::Fragmentation;
 use super::packet::{Context, Lower, MessageSink, Packet, PacketSink, StageRefusal, Upper};
-use super::parameters::{Parameters, Timing};
 use super::reliable::Reliable;
 use super::sequenced::Sequenced;
 use super::shape::{PipelineShape, StageKind};
@@ -22,6 +21,7 @@ use super::simulator::Simulator;
 use super::statistics::PipelineStatistics;
 use crate::counters::DropReason;
 use crate::id::StageId;
+use crate::settings::{PipelineParameters as Parameters, Timing};
 use crate::time::Timestamp;
 
 /// Where an update is.
@@ -87,19 +87,44 @@ impl PipelineState {
         cx: &mut Context<'_>,
         sink: &mut dyn PacketSink,
     ) -> Result<(), StageRefusal> {
-        let len = payload.len();
+        let needed = cx.shape.header_capacity();
+        let packet = Packet::placed(arena, payload).ok_or(StageRefusal::Headroom { needed })?;
+        self.send_packet(packet, cx, sink)
+    }
+
+    /// The same for a message that lies anywhere: its packet is one that was made up.
+    pub(crate) fn send_copy(
+        &mut self,
+        message: &[u8],
+        cx: &mut Context<'_>,
+        sink: &mut dyn PacketSink,
+    ) -> Result<(), StageRefusal> {
+        let needed = cx.shape.header_capacity();
+        let mut buffer = cx.buffers.take(needed + message.len());
+        let outcome = Packet::made(&mut buffer, needed, [&[], message])
+            .ok_or(StageRefusal::Headroom { needed })
+            .and_then(|packet| self.send_packet(packet, cx, sink));
+        cx.buffers.give(buffer);
+        outcome
+    }
+
+    #[inline]
+    fn send_packet(
+        &mut self,
+        mut packet: Packet<'_>,
+        cx: &mut Context<'_>,
+        sink: &mut dyn PacketSink,
+    ) -> Result<(), StageRefusal> {
+        let needed = packet.len();
         let capacity = cx.shape.max_payload(cx.room);
-        if len > capacity {
-            let needed = len;
+        if needed > capacity {
             return Err(StageRefusal::TooLong { needed, capacity });
         }
-        if len == 0 && !cx.shape.carries_empty() {
+        if needed == 0 && !cx.shape.carries_empty() {
             self.counters.messages_sent += 1;
             return Ok(());
         }
-        self.check_window(len, cx)?;
-        let needed = cx.shape.header_capacity();
-        let mut packet = Packet::placed(arena, payload).ok_or(StageRefusal::Headroom { needed })?;
+        self.check_window(needed, cx)?;
         let mut counted = Counted {
             sink,
             packets: &mut self.counters.packets_sent,
@@ -211,7 +236,7 @@ impl PipelineState {
     }
 
     /// Bytes of the last message that have not left: the progress of a large one.
-    pub(crate) fn backlog(&self) -> usize {
+    pub(super) fn backlog(&self) -> usize {
         let waiting = self.stages.iter().map(|stage| match stage {
             Stage::Fragmentation(fragmentation) => fragmentation.waiting(),
             _ => 0,
@@ -219,10 +244,10 @@ impl PipelineState {
         waiting.sum()
     }
 
-    /// Reliable packets in flight.
-    pub(crate) fn in_flight(&self) -> u16 {
-        let in_flight = self.reliable().map(Reliable::in_flight);
-        in_flight.fold(0, u16::saturating_add)
+    /// When an ack can be expected that makes room.
+    pub(crate) fn free_at(&self, now: Timestamp) -> Timestamp {
+        let free = self.reliable().map(|reliable| reliable.free_at(now));
+        free.max().unwrap_or(now)
     }
 
     /// Reliable packets that are not acknowledged: what a connection that ends has not delivered.
@@ -264,6 +289,7 @@ impl PipelineState {
             messages_received,
             packets_sent,
             packets_received,
+            unsent: self.backlog(),
             ..PipelineStatistics::default()
         };
         for stage in &self.stages {
@@ -317,7 +343,8 @@ impl Stage {
     ) -> Self {
         let behind = shape.capacity_from(at);
         match kind {
-            StageKind::Builtin(StageId::Null) => Self::Null,
+            // A user's stage is known by its prototype alone.
+            StageKind::Builtin(StageId::Null | StageId::Custom(_)) => Self::Null,
             StageKind::Builtin(StageId::UnreliableSequenced) => {
                 Self::Sequenced(Sequenced::default())
             }

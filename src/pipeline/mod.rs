@@ -13,6 +13,7 @@
 //!
 //! | file | idea |
 //! |---|---|
+//! | `set` | the pipelines of a driver, and what they are told |
 //! | `shape` | a pipeline as the driver knows it: stages, header sizes, largest payload |
 //! | `chain` | one connection's state of one pipeline, and the walk over its stages |
 //! | `packet` | bytes on their way, and what a call into a chain is given |
@@ -29,9 +30,9 @@ mod chain;
 mod custom;
 mod fragmentation;
 mod packet;
-mod parameters;
 mod reliable;
 mod sequenced;
+mod set;
 mod shape;
 mod simulator;
 mod stage;
@@ -40,17 +41,12 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use parameters::{SimulatorChange, SimulatorMode, SimulatorParameters, Timing};
 pub use stage::{PipelineStage, StageAction, StageContext, StageError, StagePacket};
 pub use statistics::{PipelineStatistics, RoundTripStatistics};
 
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "what a link needs is not wired to links yet")
-)]
 pub(crate) use {
     chain::{Phase, PipelineState},
     packet::{Buffers, Context, MessageSink, PacketSink, StageRefusal},
-    parameters::Parameters,
-    shape::{PipelineShape, StageKind},
+    set::Pipelines,
+    shape::{PipelineShape, Split, StageKind},
 };

@@ -8,9 +8,9 @@ use std::ops::Range;
 
 use thiserror::Error;
 
-use super::parameters::Parameters;
 use super::shape::PipelineShape;
 use crate::counters::DropReason;
+use crate::settings::PipelineParameters as Parameters;
 use crate::time::Timestamp;
 
 /// What a call into a chain is given.
@@ -141,6 +141,7 @@ impl Buffers {
     }
 
     /// Bytes of memory held.
+    #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         self.free.iter().map(Vec::capacity).sum()
     }

@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
-use super::parameters::Parameters;
 use super::stage::PipelineStage;
+use super::store::Store;
 use crate::id::StageId;
+use crate::settings::PipelineParameters as Parameters;
 use crate::wire::fragment::FragmentRepr;
 use crate::wire::reliable::{MaskClass, ReliableRepr};
 use crate::wire::sequenced::SequencedRepr;
@@ -32,7 +33,7 @@ impl StageKind {
     /// Most bytes the stage writes in front of a packet.
     fn header_capacity(&self, parameters: &Parameters) -> usize {
         match self {
-            Self::Builtin(StageId::Null | StageId::Simulator) => 0,
+            Self::Builtin(StageId::Null | StageId::Simulator | StageId::Custom(_)) => 0,
             Self::Builtin(StageId::UnreliableSequenced) => SequencedRepr::LEN,
             Self::Builtin(StageId::Fragmentation) => FragmentRepr::LEN,
             Self::Builtin(StageId::ReliableSequenced) => {
@@ -57,6 +58,26 @@ pub(crate) struct PipelineShape {
     fragmentation: Option<Fragments>,
     fragmentation_capacity: usize,
     window: Option<u16>,
+}
+
+/// What is kept of each packet in a window beside its copy, in bytes.
+const PER_PACKET: usize = 128;
+
+/// Room for what grows by steps, in bytes.
+const STEP: usize = 8_192;
+
+/// How messages of a shape are split, for one size of packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Split {
+    first: usize,
+    block: usize,
+}
+
+impl Split {
+    /// Packets a message of `len` bytes takes.
+    pub(crate) fn packets(self, len: usize) -> usize {
+        1 + len.saturating_sub(self.first).div_ceil(self.block)
+    }
 }
 
 /// Where a shape splits messages.
@@ -137,12 +158,35 @@ impl PipelineShape {
 
     /// Packets a message of `len` bytes takes.
     pub(crate) fn packets(&self, len: usize, room: usize) -> usize {
+        self.split(room).packets(len)
+    }
+
+    /// How messages are split, for packets with `room` bytes for stage headers and payload.
+    pub(crate) fn split(&self, room: usize) -> Split {
         let Some(fragments) = self.fragmentation else {
-            return 1;
+            return Split {
+                first: usize::MAX,
+                block: 1,
+            };
         };
         let block = room.saturating_sub(fragments.behind).max(1);
         let first = block.saturating_sub(fragments.before);
-        1 + len.saturating_sub(first).div_ceil(block)
+        Split { first, block }
+    }
+
+    /// Most bytes of memory that the state of a connection needs at once.
+    pub(super) fn memory_need(&self, parameters: &Parameters) -> usize {
+        let window = usize::from(parameters.receive_window());
+        let reliable = self
+            .stages
+            .iter()
+            .filter(|s| s.is(StageId::ReliableSequenced));
+        let windows = reliable.count() * 2 * window * (Store::BLOCKS + PER_PACKET);
+        // A message that waits, one that comes in, and the last one's memory; each grows in steps.
+        let messages = self
+            .fragmentation
+            .map_or(0, |_| 4 * (self.fragmentation_capacity + STEP).max(STEP));
+        windows + messages + STEP
     }
 
     /// The window messages of this pipeline take part in.
@@ -160,7 +204,7 @@ impl PipelineShape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::Timing;
+    use crate::settings::Timing;
     use StageId::{Fragmentation as F, Null, ReliableSequenced as R, UnreliableSequenced as U};
 
     /// Room at a path MTU of 1,400 on UDP.

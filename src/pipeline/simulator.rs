@@ -8,9 +8,9 @@
 use std::time::Duration;
 
 use super::packet::{Context, Lower, MessageSink, Packet, PacketSink, StageRefusal, Upper};
-use super::parameters::{SimulatorMode, SimulatorParameters};
 use super::statistics::PipelineStatistics;
 use crate::counters::DropReason;
+use crate::settings::{SimulatorMode, SimulatorParameters};
 use crate::time::Timestamp;
 
 /// The seed that stands for 0.

@@ -46,6 +46,8 @@ pub struct PipelineStatistics {
     pub stage_errors: u64,
     /// Reliable packets in flight.
     pub in_flight: u16,
+    /// Bytes of the last message that have not left: how far a large one has come.
+    pub unsent: usize,
     /// Round trips of reliable packets.
     pub round_trip: RoundTripStatistics,
 }

@@ -40,6 +40,9 @@ impl Store {
     /// Largest copy.
     pub(super) const MAX_LEN: usize = 1_472;
 
+    /// Bytes of one block of each size: what a packet costs at most, whatever was held before it.
+    pub(super) const BLOCKS: usize = SIZES[0] + SIZES[1] + SIZES[2] + SIZES[3];
+
     /// Copies `bytes`; none if they are longer than any packet or there is no number left for them.
     pub(super) fn insert(&mut self, bytes: &[u8], now: Timestamp) -> Option<Block> {
         let class = SIZES.iter().position(|&size| bytes.len() <= size)?;

@@ -15,12 +15,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::counters::DropReason;
-use crate::crypto::{CipherSuite, TAG_LEN};
+use crate::crypto::CipherSuite;
+#[cfg(test)]
+use crate::crypto::TAG_LEN;
 use crate::time::Timestamp;
 use crate::wire::handshake::{FragmentHeader, MessageKind};
-use crate::wire::record::{
-    Alert, AlertDescription, ContentType, RECORD_HEADER_LEN, RecordHeader, RecordNumber,
-};
+use crate::wire::record::{Alert, ContentType, RECORD_HEADER_LEN, RecordHeader, RecordNumber};
 
 use super::outgoing::Outgoing;
 use super::record_layer::{
@@ -201,16 +201,28 @@ impl Association {
     }
 
     /// Bytes in front of the content: 13, with GCM 21.
+    #[cfg(test)]
     pub(crate) fn headroom(&self) -> usize {
         self.sealer.headroom()
     }
 
     /// Bytes behind the content: the tag.
+    #[cfg(test)]
     pub(crate) const TAILROOM: usize = TAG_LEN;
 
     /// Bytes a datagram is longer than its content: 29, with GCM 37.
     pub(crate) fn expansion(&self) -> usize {
         self.sealer.expansion()
+    }
+
+    /// Whether what the peer seals with will soon be used up, as far as its numbers tell (R16).
+    pub(crate) fn peer_keys_age(&self) -> bool {
+        self.opener.peer_keys_age()
+    }
+
+    /// Whether only a few more records may be sealed: enough for a farewell (R16).
+    pub(crate) fn is_almost_spent(&self) -> bool {
+        self.sealer.is_almost_spent() || self.health() == KeyHealth::Spent
     }
 
     /// How long the keys will do (R16).
@@ -244,12 +256,20 @@ impl Association {
 
     /// Sends a warning that nothing more will come. Behind the connection's own farewell, never
     /// before it: a stock peer takes it for a failure.
+    #[cfg(test)]
     pub(crate) fn close(&mut self, out: &mut Outgoing) {
-        let alert = Alert::warning(AlertDescription::CLOSE_NOTIFY).emit();
+        let description = crate::wire::record::AlertDescription::CLOSE_NOTIFY;
+        let alert = Alert::warning(description).emit();
         let sealer = &mut self.sealer;
         out.push(|bytes| {
             let _ = sealer.push(ContentType::Alert, &alert, bytes);
         });
+    }
+
+    /// Has either side's key seal `records` at the most, where its own limit is not lower.
+    pub(crate) fn limit_records(&mut self, records: u64) {
+        self.sealer.limit_records(records);
+        self.opener.limit_records(records);
     }
 
     /// Lowers the limits of both keys.

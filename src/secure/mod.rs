@@ -18,10 +18,8 @@ mod outgoing;
 mod record_layer;
 mod replay;
 
-pub(crate) use self::association::{Association, Opened};
-#[expect(unused_imports, reason = "links will use them")]
-pub(crate) use self::association::{Step, Unsettled};
+pub(crate) use self::association::{Association, Opened, Step};
 pub(crate) use self::outgoing::Outgoing;
-#[expect(unused_imports, reason = "links will use it")]
-pub(crate) use self::record_layer::KeySpent;
-pub(crate) use self::record_layer::{KeyHealth, SealRefused};
+pub(crate) use self::record_layer::KeyHealth;
+#[cfg(test)]
+pub(crate) use self::record_layer::SealRefused;

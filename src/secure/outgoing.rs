@@ -17,6 +17,7 @@ impl Outgoing {
     }
 
     /// Whether there is none.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }

@@ -41,12 +41,15 @@ pub(crate) struct Opener {
     window: Window,
     failures: u64,
     failure_limit: u64,
+    /// Records the peer may seal with it.
+    record_limit: u64,
 }
 
 impl Opener {
     pub(super) fn new(key: RecordKey, epoch: u16) -> Self {
         Self {
             failure_limit: key.failure_limit(),
+            record_limit: key.seal_limit(),
             key,
             epoch,
             window: Window::new(),
@@ -122,8 +125,18 @@ impl Opener {
     }
 
     /// How much of the key is used up, in records that failed to open (R16).
+    /// Whether the peer has sealed nine tenths of what it may.
+    pub(super) fn peer_keys_age(&self) -> bool {
+        KeyHealth::of(self.window.next(), self.record_limit) != KeyHealth::Good
+    }
+
     pub(super) fn health(&self) -> KeyHealth {
         KeyHealth::of(self.failures, self.failure_limit)
+    }
+
+    /// The peer seals `records` at the most.
+    pub(super) fn limit_records(&mut self, records: u64) {
+        self.record_limit = self.record_limit.min(records);
     }
 
     #[cfg(test)]
@@ -262,6 +275,16 @@ impl Sealer {
     /// How much of the key is used up, in records sealed (R16).
     pub(super) fn health(&self) -> KeyHealth {
         KeyHealth::of(self.next, self.limit)
+    }
+
+    /// Whether less than a sixty-fourth of what may be sealed is left.
+    pub(super) fn is_almost_spent(&self) -> bool {
+        self.limit.saturating_sub(self.next) <= self.limit / 64
+    }
+
+    /// Seals `records` at the most.
+    pub(super) fn limit_records(&mut self, records: u64) {
+        self.limit = self.limit.min(records);
     }
 
     #[cfg(test)]

@@ -3,6 +3,7 @@
 //! The setters of a group stand in the group's file, beside its defaults and its range checks.
 
 use super::budgets::BudgetChoices;
+use super::pipelines::PipelineChoices;
 use super::security::SecurityChoice;
 use super::{
     ConnectionParameters, Limits, NetworkSettings, Security, SocketParameters, WorkerParameters,
@@ -22,6 +23,7 @@ use crate::error::SettingsError;
 pub struct NetworkSettingsBuilder {
     pub(super) security: SecurityChoice,
     pub(super) connection: ConnectionParameters,
+    pub(super) pipelines: PipelineChoices,
     pub(super) budgets: BudgetChoices,
     pub(super) limits: Limits,
     pub(super) socket: SocketParameters,
@@ -145,7 +147,9 @@ impl NetworkSettingsBuilder {
             }
         };
         let budgets = self.budgets.resolve();
+        let pipelines = self.pipelines.resolve();
         self.connection.check()?;
+        pipelines.check()?;
         budgets.check()?;
         self.limits.check()?;
         self.socket.check()?;
@@ -153,6 +157,7 @@ impl NetworkSettingsBuilder {
         Ok(NetworkSettings {
             security,
             connection: self.connection,
+            pipelines,
             budgets,
             limits: self.limits,
             socket: self.socket,

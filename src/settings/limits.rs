@@ -84,6 +84,16 @@ pub struct Limits {
     pub linger: Duration,
     /// See [`NetworkSettingsBuilder::reliable_stall_timeout`]; `None` is never.
     pub reliable_stall_timeout: Option<Duration>,
+    /// See [`NetworkSettingsBuilder::dtls_half_open_max`].
+    pub dtls_half_open_max: usize,
+    /// See [`NetworkSettingsBuilder::dtls_half_open_per_ip`].
+    pub dtls_half_open_per_ip: usize,
+    /// See [`NetworkSettingsBuilder::handshake_rate`].
+    pub handshake_rate: u32,
+    /// See [`NetworkSettingsBuilder::handshake_rate_per_ip`].
+    pub handshake_rate_per_ip: u32,
+    /// See [`NetworkSettingsBuilder::records_per_key`].
+    pub records_per_key: Option<u64>,
     /// See [`NetworkSettingsBuilder::log_lines_per_second`].
     pub log_lines_per_second: u32,
     /// See [`NetworkSettingsBuilder::log_addresses`].
@@ -107,6 +117,11 @@ impl Default for Limits {
             path_moves_per_minute: 4,
             linger: Duration::from_millis(200),
             reliable_stall_timeout: Some(Duration::from_secs(60)),
+            dtls_half_open_max: 1_024,
+            dtls_half_open_per_ip: 32,
+            handshake_rate: 500,
+            handshake_rate_per_ip: 20,
+            records_per_key: None,
             log_lines_per_second: 10,
             log_addresses: LogAddresses::default(),
         }
@@ -173,6 +188,39 @@ impl Limits {
             "never",
         )?;
         number(
+            "dtls_half_open_max",
+            self.dtls_half_open_max,
+            1..=65_536,
+            "handshakes",
+        )?;
+        number(
+            "dtls_half_open_per_ip",
+            self.dtls_half_open_per_ip,
+            1..=65_536,
+            "handshakes",
+        )?;
+        number(
+            "handshake_rate",
+            self.handshake_rate,
+            1..=1_000_000,
+            "handshakes a second",
+        )?;
+        number(
+            "handshake_rate_per_ip",
+            self.handshake_rate_per_ip,
+            1..=1_000_000,
+            "handshakes a second",
+        )?;
+        if let Some(value) = self.records_per_key {
+            number_or(
+                "records_per_key",
+                value,
+                100..=1 << 48,
+                "records",
+                "the keys' own limit",
+            )?;
+        }
+        number(
             "log_lines_per_second",
             self.log_lines_per_second,
             1..=1_000,
@@ -193,6 +241,9 @@ impl NetworkSettingsBuilder {
     }
 
     /// Most connections at one time from one IPv4 address or IPv6 /64.
+    ///
+    /// Half of them, rounded up, may be of clients that have proved nothing: the rest is left to those
+    /// who prove that the address is theirs, whoever forges requests in its name.
     ///
     /// Unit: connections. Default: 256. Range: 0 (no limit), or 1 to 16777216.
     /// Source: drumfire; Unity has no limit.
@@ -237,6 +288,55 @@ impl NetworkSettingsBuilder {
     /// Source: drumfire.
     pub fn waiting_for_accept_lifetime(mut self, value: Duration) -> Self {
         self.limits.waiting_for_accept_lifetime = value;
+        self
+    }
+
+    /// Most handshakes of clients under way at a time (R10). One costs at most 32 KiB. When there
+    /// are as many, the oldest of the address prefix with most gives way.
+    ///
+    /// Unit: handshakes. Default: 1024. Range: 1 to 65536.
+    /// Source: drumfire; Unity has no limit.
+    pub fn dtls_half_open_max(mut self, value: usize) -> Self {
+        self.limits.dtls_half_open_max = value;
+        self
+    }
+
+    /// Most handshakes under way at a time from one IPv4 address or IPv6 /64 (R10).
+    ///
+    /// Unit: handshakes. Default: 32. Range: 1 to 65536.
+    /// Source: drumfire; Unity has no limit.
+    pub fn dtls_half_open_per_ip(mut self, value: usize) -> Self {
+        self.limits.dtls_half_open_per_ip = value;
+        self
+    }
+
+    /// Handshakes begun for clients each second; twice as many at once after a quiet time. Clients
+    /// beyond it ask again by themselves (R11).
+    ///
+    /// Unit: handshakes a second. Default: 500. Range: 1 to 1000000.
+    /// Source: drumfire; Unity has no limit.
+    pub fn handshake_rate(mut self, value: u32) -> Self {
+        self.limits.handshake_rate = value;
+        self
+    }
+
+    /// The same for one IPv4 address or IPv6 /64; two and a half times as many at once.
+    ///
+    /// Unit: handshakes a second. Default: 20. Range: 1 to 1000000.
+    /// Source: drumfire; Unity has no limit.
+    pub fn handshake_rate_per_ip(mut self, value: u32) -> Self {
+        self.limits.handshake_rate_per_ip = value;
+        self
+    }
+
+    /// Most records that one key seals; never more than the key's own limit of 2^23 with
+    /// AES-256-GCM and 2^48 with ChaCha20-Poly1305 (R16). At nine tenths of it a client renews its
+    /// keys by itself; at the limit the connection ends with `DisconnectReason::KeyLimit`.
+    ///
+    /// Unit: records. Default: 0, the key's own limit. Range: 0, or 100 to 2^48.
+    /// Source: drumfire.
+    pub fn records_per_key(mut self, value: u64) -> Self {
+        self.limits.records_per_key = (value != 0).then_some(value);
         self
     }
 

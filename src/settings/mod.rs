@@ -44,6 +44,7 @@ mod budgets;
 mod builder;
 mod connection;
 mod limits;
+mod pipelines;
 mod range;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 mod secure;
@@ -56,6 +57,9 @@ pub use budgets::{Budgets, UnreadEvents};
 pub use builder::NetworkSettingsBuilder;
 pub use connection::{ConnectionParameters, PathMtuDiscovery};
 pub use limits::{AddressValidation, LegacyValidation, Limits, LogAddresses, LoopbackLimits};
+pub use pipelines::{
+    ParameterChange, PipelineParameters, SimulatorMode, SimulatorParameters, Timing,
+};
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use secure::{ClientAuthentication, SecureClient, SecureServer, SuitePreference};
 pub use security::Security;
@@ -73,6 +77,7 @@ use crate::crypto::CertificateWarning;
 pub struct NetworkSettings {
     security: Security,
     connection: ConnectionParameters,
+    pipelines: PipelineParameters,
     budgets: Budgets,
     limits: Limits,
     socket: SocketParameters,
@@ -94,6 +99,7 @@ impl NetworkSettings {
         Self {
             security: Security::Plain,
             connection: ConnectionParameters::default(),
+            pipelines: PipelineParameters::default(),
             budgets: Budgets::default(),
             limits: Limits::default(),
             socket: SocketParameters::default(),
@@ -112,6 +118,11 @@ impl NetworkSettings {
     /// Timers and sizes of the connection protocol.
     pub fn connection(&self) -> &ConnectionParameters {
         &self.connection
+    }
+
+    /// What the stages of pipelines are told.
+    pub fn pipelines(&self) -> &PipelineParameters {
+        &self.pipelines
     }
 
     /// How much one update reads, and how many bytes are held for peers.

@@ -323,9 +323,10 @@ impl SecureClient {
             return Err(SettingsError {
                 field: "secure_client",
                 value: "without a CA".to_owned(),
-                allowed: "told whom to believe: `.ca_pem(&ca)?` with the certificate of the CA that \
+                allowed:
+                    "told whom to believe: `.ca_pem(&ca)?` with the certificate of the CA that \
                           signed the server's, or the feature `platform-roots`"
-                    .to_owned(),
+                        .to_owned(),
             });
         };
         let mut warnings = trust

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use drumfire::ConnectionState;
 use drumfire::NetworkEvent;
+use drumfire::counters::DropReason;
 use drumfire::error::DisconnectReason;
 use drumfire::id::NetworkConnection;
 use drumfire::settings::UnreadEvents;
@@ -243,6 +244,32 @@ fn e11_what_is_not_popped_is_kept_or_dropped_as_the_settings_say() {
         assert_eq!(world.server.events_of(theirs), expected, "{unread:?}");
         assert_eq!(world.server.driver.statistics().events_never_read, dropped);
     }
+}
+
+/// What lay unread is held against a connection as long as it lies there, and no longer.
+#[test]
+fn e11_a_connection_that_was_full_takes_events_again_once_it_was_read() {
+    let small = settings().event_bytes_per_connection(2_048);
+    let mut world = World::with(1, small, settings());
+    let (ours, _) = world.connect_proved(0);
+    for _ in 0..40 {
+        world.clients[0].send(ours, &[7; 100]).unwrap();
+        world.tick();
+    }
+    let full = |world: &World| {
+        let drops = world.server.driver.statistics().inward.drops;
+        drops.get(DropReason::EventsFull)
+    };
+    let lost = full(&world);
+    assert!(lost > 0);
+    let mut read = world.server.events().len();
+    for _ in 0..3 {
+        world.clients[0].send(ours, &[8; 100]).unwrap();
+        world.tick();
+        read += world.server.events().len();
+    }
+    assert_eq!(full(&world), lost);
+    assert_eq!(read + usize::try_from(lost).unwrap(), 43);
 }
 
 #[test]

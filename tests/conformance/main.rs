@@ -20,6 +20,7 @@ mod jobs;
 mod mtu;
 mod names;
 mod sending;
+mod statistics;
 #[expect(
     dead_code,
     unused_imports,

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use drumfire::settings::{AddressValidation, NetworkSettingsBuilder, PathMtuDiscovery};
+use drumfire::settings::{AddressValidation, NetworkSettingsBuilder, PathMtuDiscovery, Timing};
 use drumfire::wire::connection::Token;
 use drumfire::{NetworkSettings, wire::connection::peek_token};
 use serde::Deserialize;
@@ -94,8 +94,10 @@ pub(crate) enum Action {
         pipeline: u8,
         message: Vec<u8>,
     },
-    /// After the update, and flushed: an answer to what the update brought.
+    /// After the update, and flushed: an answer to the message that the update brought as its
+    /// `to`-th.
     Answer {
+        to: usize,
         pipeline: u8,
         message: Vec<u8>,
     },
@@ -126,6 +128,7 @@ impl Recording {
             .fixed_frame_time(ms(self.frame_ms))
             .address_validation(AddressValidation::Off)
             .dangerous_large_accept_payload()
+            .reliable_timing(Timing::Unity)
             .disconnect_copies(1);
         let mut words = options.split_whitespace();
         while let Some(option) = words.next() {
@@ -140,6 +143,11 @@ impl Recording {
                 "--heartbeat-timeout" => settings.heartbeat_timeout(ms(number().into())),
                 "--disconnect-timeout" => settings.disconnect_timeout(ms(number().into())),
                 "--max-connect-attempts" => settings.max_connect_attempts(number()),
+                "--window" => settings.reliable_window_size(number().try_into().unwrap()),
+                "--max-message-size" => settings.max_message_size(number() as usize),
+                // Pools of packets there, byte budgets here.
+                "--send-queue" => settings.send_queue_capacity(number() as usize),
+                "--recv-queue" => settings.rx_budget_per_conn(number() as usize),
                 "--pmtud" => settings.path_mtu_discovery(PathMtuDiscovery::On),
                 other => panic!("option {other} is new"),
             };
@@ -178,7 +186,7 @@ impl Recording {
         if role == Role::Client && tick == 0 {
             actions.push(Action::Connect);
         }
-        let mut after_data = false;
+        let mut messages = 0;
         for event in self.events_of(role, tick) {
             let number = |name: &str| {
                 event
@@ -189,12 +197,13 @@ impl Recording {
             };
             let pipeline = || u8::try_from(number("pipe")).expect("a pipeline id is a byte");
             match event.ev.as_str() {
-                "Data" => after_data = true,
+                "Data" => messages += 1,
                 "send" => {
                     let len = usize::try_from(number("len")).expect("a length fits");
                     let message = event.message(len);
-                    actions.push(if after_data && role == Role::Server {
+                    actions.push(if messages > 0 && role == Role::Server {
                         Action::Answer {
+                            to: messages,
                             pipeline: pipeline(),
                             message,
                         }

@@ -3,7 +3,8 @@
 
 use drumfire::address::NetworkEndpoint;
 use drumfire::error::{DisconnectReason, SendError};
-use drumfire::id::{NetworkConnection, NetworkPipeline};
+use drumfire::id::StageId::{Fragmentation, ReliableSequenced, UnreliableSequenced};
+use drumfire::id::{NetworkConnection, NetworkPipeline, StageId};
 use drumfire::wire::connection::{Token, peek_token};
 use drumfire::{ConnectionState, NetworkDriver};
 
@@ -13,6 +14,17 @@ use crate::support::{Event, Net, Node, Peer, SERVER, kind_of};
 /// Where recorded clients are, before and after their port changes.
 const CLIENT: NetworkEndpoint = NetworkEndpoint::loopback_ipv4(40_001);
 const CLIENT_MOVED: NetworkEndpoint = NetworkEndpoint::loopback_ipv4(40_002);
+
+/// Stages of the recorded drivers' pipelines, from id 1.
+pub(crate) const PIPELINES: [&[StageId]; 7] = [
+    &[UnreliableSequenced],
+    &[ReliableSequenced],
+    &[Fragmentation],
+    &[Fragmentation, ReliableSequenced],
+    &[Fragmentation, UnreliableSequenced],
+    &[UnreliableSequenced, Fragmentation],
+    &[ReliableSequenced, Fragmentation],
+];
 
 /// What differs between the recording and our driver, in order.
 ///
@@ -31,6 +43,8 @@ struct Replay<'r> {
     peer: Peer,
     moved: Peer,
     connection: NetworkConnection,
+    /// By id.
+    pipelines: Vec<NetworkPipeline>,
     recorded: Token,
     /// Our token: chosen by us as a client, by the recording as a server.
     ours: Token,
@@ -41,6 +55,8 @@ impl<'r> Replay<'r> {
     fn new(recording: &'r Recording, role: Role) -> Self {
         let net = Net::calm();
         let mut node = Node::new(recording.settings(role), 1, net.interface());
+        let created = PIPELINES.map(|stages| node.driver.create_pipeline(stages).unwrap());
+        let pipelines = [&[NetworkPipeline::NULL][..], &created].concat();
         let peer = match role {
             Role::Client => {
                 node.driver.bind(CLIENT).unwrap();
@@ -62,6 +78,7 @@ impl<'r> Replay<'r> {
             peer,
             moved: net.peer(CLIENT_MOVED),
             connection: NetworkConnection::default(),
+            pipelines,
             recorded,
             ours: recorded,
             events: Vec::new(),
@@ -79,17 +96,20 @@ impl<'r> Replay<'r> {
         for action in &actions {
             self.act(action);
         }
+        // Unity passes a message through its stages when it is sent, here that is when it is flushed.
+        if actions
+            .iter()
+            .any(|action| matches!(action, Action::Send { .. }))
+        {
+            self.node.flush();
+        }
         self.feed(tick);
         self.node.update();
-        self.collect_events();
-        let mut answered = false;
-        for action in &actions {
-            if let Action::Answer { pipeline, message } = action {
-                self.send(*pipeline, message);
-                answered = true;
-            }
-        }
-        if answered {
+        self.collect_events(&actions);
+        if actions
+            .iter()
+            .any(|action| matches!(action, Action::Answer { .. }))
+        {
             self.node.flush();
         }
         let mut differences = self.compare_packets(tick);
@@ -108,13 +128,12 @@ impl<'r> Replay<'r> {
             Action::Send { pipeline, message } => self.send(*pipeline, message),
             Action::Answer { .. } => {}
             Action::AskMaxPayload { pipeline } => {
-                if let Some(handle) = pipeline_of(*pipeline) {
-                    let bytes = driver.max_payload(handle, self.connection).unwrap();
-                    self.events.push(describe::max_payload(
-                        (*pipeline).into(),
-                        i64::try_from(bytes).unwrap(),
-                    ));
-                }
+                let handle = self.pipelines[usize::from(*pipeline)];
+                let bytes = driver.max_payload(handle, self.connection).unwrap();
+                self.events.push(describe::max_payload(
+                    (*pipeline).into(),
+                    i64::try_from(bytes).unwrap(),
+                ));
             }
             Action::AskMaxMessageSize => {
                 let bytes = driver.max_message_size(self.connection).unwrap();
@@ -132,16 +151,14 @@ impl<'r> Replay<'r> {
         }
     }
 
-    /// Sends, where the pipeline exists here.
     fn send(&mut self, pipeline: u8, message: &[u8]) {
-        if let Some(handle) = pipeline_of(pipeline) {
-            let status = match send_on(&mut self.node.driver, handle, self.connection, message) {
-                Ok(len) => i64::try_from(len).unwrap(),
-                Err(error) => error.status() as i64,
-            };
-            self.events
-                .push(describe::send(pipeline.into(), message, status));
-        }
+        let handle = self.pipelines[usize::from(pipeline)];
+        let status = match send_on(&mut self.node.driver, handle, self.connection, message) {
+            Ok(len) => i64::try_from(len).unwrap(),
+            Err(error) => error.status() as i64,
+        };
+        self.events
+            .push(describe::send(pipeline.into(), message, status));
     }
 
     /// Lets arrive what the recording says, with our token in the place of the recorded one.
@@ -158,17 +175,42 @@ impl<'r> Replay<'r> {
         }
     }
 
-    fn collect_events(&mut self) {
+    fn collect_events(&mut self, actions: &[Action]) {
         while let Some((connection, payload)) = self.node.driver.accept_with_payload() {
             self.connection = connection;
             self.events.push(describe::accept(&payload));
         }
+        let mut messages = 0;
         for (_, event) in self.node.events() {
+            let before = messages;
             self.events.push(match event {
                 Event::Connect(payload) => describe::connect(&payload),
-                Event::Data(pipeline, message) => describe::data(pipeline.into(), &message),
+                Event::Data(pipeline, message) => {
+                    messages += 1;
+                    describe::data(pipeline.into(), &message)
+                }
+                // Unity has no such event.
+                Event::Writable(_) => continue,
                 Event::Disconnect(reason) => describe::disconnect(reason_name(reason)),
             });
+            if messages > before {
+                self.answer(messages, actions);
+            }
+        }
+    }
+
+    /// Sends the answers to a message.
+    fn answer(&mut self, message: usize, actions: &[Action]) {
+        for action in actions {
+            if let Action::Answer {
+                to,
+                pipeline,
+                message: answer,
+            } = action
+                && *to == message
+            {
+                self.send(*pipeline, answer);
+            }
         }
     }
 
@@ -260,11 +302,6 @@ fn exchange(mut bytes: Vec<u8>, from: Token, to: Token) -> Vec<u8> {
         bytes[at..at + 8].copy_from_slice(&to.0);
     }
     bytes
-}
-
-/// The recorded pipelines beyond 0 are stages of a later step.
-fn pipeline_of(id: u8) -> Option<NetworkPipeline> {
-    (id == 0).then_some(NetworkPipeline::NULL)
 }
 
 fn send_on(

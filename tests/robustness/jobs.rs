@@ -5,10 +5,10 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 
 use drumfire::id::NetworkPipeline;
-use drumfire::settings::{InlineThreshold, NetworkSettingsBuilder};
+use drumfire::settings::{AddressValidation, InlineThreshold, NetworkSettingsBuilder};
 use drumfire::{NetworkConnection, ThreadPool};
 
-use crate::support::{Event, Net, Node, SERVER, World, settings};
+use crate::support::{Dice, Event, Net, Node, SERVER, World, request, settings};
 
 const NULL: NetworkPipeline = NetworkPipeline::NULL;
 
@@ -186,6 +186,31 @@ fn r35_a_job_that_blocks_delays_only_what_depends_on_it() {
     handle.complete();
 }
 
+#[test]
+fn r35_shards_that_open_during_an_update_all_come_home() {
+    // Four times as many shards as a new driver's hand-over has room for, in one update: what the
+    // threads give back must find room all the same.
+    let pool = pool(2);
+    for round in 0..10 {
+        let net = Net::calm();
+        let many = spread()
+            .address_validation(AddressValidation::Off)
+            .max_connections(20_000)
+            .waiting_for_accept_max(20_000)
+            .rx_budget(20_000);
+        let mut server = Node::on_pool(many, 1, net.interface(), pool.clone());
+        server.listen_on(SERVER);
+        let mut dice = Dice::new(round);
+        for requests in [16_384, 2_000] {
+            for _ in 0..requests {
+                net.inject(dice.address(), SERVER, &request(dice.token(), &[]));
+            }
+            server.update();
+        }
+        assert_eq!(server.accept_all().len(), 18_384, "round {round}");
+    }
+}
+
 /// What is under way when things are dropped.
 #[derive(Clone, Copy, Debug)]
 enum Flight {
@@ -209,6 +234,7 @@ enum DropPoint {
     UsedAgain,
 }
 
+/// Ten thousand rounds; `.ci/run` has them under the address sanitizer too.
 #[test]
 fn r36_drop_matrix() {
     let pool = pool(2);
@@ -225,7 +251,7 @@ fn r36_drop_matrix() {
             DropPoint::Detached,
             DropPoint::UsedAgain,
         ] {
-            for _ in 0..20 {
+            for _ in 0..500 {
                 drop_once(&pool, flight, point);
             }
         }

@@ -20,6 +20,8 @@ pub(crate) enum Event {
     Connect(Vec<u8>),
     /// Pipeline id and content.
     Data(u8, Vec<u8>),
+    /// A pipeline whose window has room again.
+    Writable(u8),
     /// With its reason.
     Disconnect(DisconnectReason),
 }
@@ -40,6 +42,7 @@ impl Event {
                 );
                 Self::Data(pipeline.id(), bytes)
             }
+            NetworkEvent::Writable { pipeline } => Self::Writable(pipeline.id()),
             NetworkEvent::Disconnect { reason } => Self::Disconnect(reason),
             other => panic!("{other:?} is new"),
         }
@@ -165,7 +168,7 @@ impl Node {
                 assert_eq!(story, None, "{connection}: Connect behind other events");
                 Story::Begun
             }
-            Event::Data(..) => Story::Begun,
+            Event::Data(..) | Event::Writable(_) => Story::Begun,
             Event::Disconnect(_) => Story::Ended,
         };
         self.stories.insert(connection, next);

@@ -38,6 +38,10 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Connects to a server and measures the round trip.
     Ping(PingArgs),
+    /// Certificates: makes them, shows them, and checks them as a driver will.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    #[command(subcommand)]
+    Certs(crate::certs::args::CertsCommand),
     /// What of this machine costs messages or speed, each with its remedy.
     Doctor(DoctorArgs),
     /// The floor: a bare echo that knows just enough of the protocol to be sent the same load.

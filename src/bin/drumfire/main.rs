@@ -4,10 +4,13 @@
 //! said, the file of each command does it, and the rest are the tools they share: a load generator
 //! (`load` over `many`), the echo server (`serve`) and the bare one it is measured against (`floor`),
 //! child processes and what they say to each other (`process`, `protocol`, `session`), and reports.
+//! `certs` stands apart: certificates need no network.
 
 mod args;
 mod bench;
 mod book;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod certs;
 mod client;
 mod clock;
 mod demo;
@@ -48,6 +51,8 @@ fn main() -> ExitCode {
         Command::Client(args) => client::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Ping(args) => ping::run(&args),
+        #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+        Command::Certs(command) => certs::run(&command),
         Command::Doctor(args) => doctor::run(&args),
         Command::Floor(args) => floor::run(&args),
     };

@@ -124,7 +124,14 @@ impl NetworkInterface for ManySockets {
                 report.done += 1;
                 continue;
             };
-            match socket.send(transmit.bytes) {
+            // What an earlier datagram met (ICMP) takes the place of this one: once more.
+            let sent = socket
+                .send(transmit.bytes)
+                .or_else(|error| match fault(&error) {
+                    SendFault::Unreachable => socket.send(transmit.bytes),
+                    _ => Err(error),
+                });
+            match sent {
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     report.congested = true;

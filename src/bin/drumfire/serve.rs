@@ -237,14 +237,26 @@ impl Journal {
                 figures.receive_buffer,
             ));
         }
+        self.explain(&figures);
         server.updates.reset();
         self.last = figures;
         Ok(())
     }
 
+    /// Says what clients of the wrong kind need, when the first of a kind has come.
+    fn explain(&self, figures: &Figures) {
+        for (reason, remedy) in text::STRANGERS {
+            let came = |figures: &Figures| figures.drops.contains_key(reason.name());
+            if self.talks && came(figures) && !came(&self.last) {
+                say::out(remedy);
+            }
+        }
+    }
+
     fn close(&mut self, server: &mut Server) -> Result<(), Failure> {
         let figures = server.figures();
         self.save(&figures)?;
+        self.explain(&figures);
         if self.talks {
             say::out(&table::server_farewell(&figures));
         }

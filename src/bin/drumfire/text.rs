@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use drumfire::counters::DropReason;
+
 /// A number with its thousands apart.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -54,6 +56,18 @@ pub(crate) fn kernel_drops(lost: u64, granted: usize) -> String {
         count(granted as u64)
     )
 }
+
+/// What clients of the wrong kind need, by the counter that knows them.
+pub(crate) const STRANGERS: [(DropReason, &str); 2] = [
+    (
+        DropReason::UnityTransport1,
+        "a client asks in the protocol of Unity Transport 1.x, which 2.x does not speak: build the game with com.unity.transport 2.0 or later",
+    ),
+    (
+        DropReason::WrongSecurity,
+        "a client begins a DTLS handshake and this server is not encrypted, or the reverse: make both the same (in the game, `WithSecureClientParameters`)",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

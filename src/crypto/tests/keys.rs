@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
+use crate::crypto::exchange::RecordKeys;
 use crate::crypto::provider::{constant_time_equal, hmac_sha256, sha256};
+use crate::crypto::record_key::OpenFailed;
+use crate::crypto::secret::Secret;
 use crate::crypto::{
-    CipherSuite, CryptoError, Group, KeyExchange, MasterSecret, OpenFailed, RecordKey, RecordKeys,
-    Secret, Side, Transcript,
+    CipherSuite, CryptoError, Group, KeyExchange, MasterSecret, RecordKey, Side, Transcript,
 };
 
 fn hex(text: &str) -> Vec<u8> {

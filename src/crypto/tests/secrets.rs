@@ -4,10 +4,11 @@ use std::fmt::{Debug, Display};
 use std::time::Duration;
 
 use crate::address::NetworkEndpoint;
+use crate::crypto::cookie::Cookie;
+use crate::crypto::secret::Secret;
 use crate::crypto::secret::SecretBytes;
 use crate::crypto::{
-    Cookie, CookieFields, Cookies, Identity, KeyExchange, MasterSecret, RecordKey, Secret,
-    Transcript,
+    CookieFields, Cookies, Identity, KeyExchange, MasterSecret, RecordKey, Transcript,
 };
 use crate::random::{Random, RandomFailed};
 use crate::time::Timestamp;

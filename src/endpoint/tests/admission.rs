@@ -39,9 +39,8 @@ fn connections_of_one_address_are_limited_and_follow_its_moves() {
     let mut world = World::new(|builder| builder.max_connections_per_ip(2));
     for name in [1, 2] {
         world.request(&port(1, 1), token(name), b"");
+        world.endpoint.validated(u32::try_from(name - 1).unwrap());
     }
-    world.endpoint.validated(0);
-    world.endpoint.validated(1);
     assert_eq!(world.request(&port(1, 2), token(3), b""), Verdict::Done);
     assert_eq!(kinds(&world.replies()), "X");
     assert_eq!(world.endpoint.statistics().refused_per_ip, 1);
@@ -51,6 +50,33 @@ fn connections_of_one_address_are_limited_and_follow_its_moves() {
     world.endpoint.validated(2);
     assert_eq!(world.request(&port(1, 3), token(4), b""), Verdict::Done);
     assert_eq!(kinds(&world.replies()), "X");
+}
+
+#[test]
+fn r21_the_share_of_an_address_is_a_hard_cap_for_those_who_come_at_once() {
+    let mut world = World::new(|builder| builder.max_connections_per_ip(3));
+    let name = |client: u16| token(client.into());
+    for client in 1..=8 {
+        world.request(&port(1, client), name(client), b"");
+    }
+    // Two have a connection, and six a record.
+    assert_eq!(world.endpoint.len(), 2);
+    assert_eq!(world.endpoint.statistics().half_open, 6);
+    world.replies();
+    // One more gets in: whoever proves first that the address is its own.
+    let open = |verdict: &Verdict| matches!(verdict, Verdict::OpenProven { .. });
+    assert!(open(&prove(&mut world, &port(1, 8), name(8))));
+    for client in 3..8 {
+        let verdict = prove(&mut world, &port(1, client), name(client));
+        assert!(!open(&verdict), "{verdict:?}");
+        assert_eq!(kinds(&world.replies()), "X");
+    }
+    assert_eq!(world.endpoint.len(), 3);
+    assert_eq!(world.endpoint.statistics().refused_per_ip, 5);
+    world.endpoint.validated(0);
+    world.endpoint.validated(1);
+    assert_eq!(world.endpoint.len(), 3);
+    world.assert_conserved();
 }
 
 #[test]
@@ -84,7 +110,7 @@ fn r21_forged_connections_have_nobody_refused() {
     // Whoever forges 100 requests has filled a small server, but not closed it.
     let mut world = World::new(|builder| builder.max_connections(100).max_connections_per_ip(50));
     for name in 0..100 {
-        let victim = port(u32::try_from(name / 50).unwrap(), 9);
+        let victim = port(u32::try_from(name / 25).unwrap(), 9);
         let verdict = world.request(&victim, token(name), b"");
         assert!(matches!(verdict, Verdict::Open { .. }), "{verdict:?}");
         world.endpoint.accepted(u32::try_from(name).unwrap());
@@ -142,8 +168,8 @@ fn waiting_for_accept_is_bounded_and_the_rest_waits_half_open() {
     for name in 0..2_000 {
         world.request(&host(1), token(name), b"");
     }
-    // The share of one address comes first.
-    assert_eq!(world.endpoint.waiting_for_accept(), 256);
+    // Half of the share of one address comes first.
+    assert_eq!(world.endpoint.waiting_for_accept(), 128);
     for name in 2_000..4_000 {
         world.request(&host(u32::try_from(name).unwrap()), token(name), b"");
     }

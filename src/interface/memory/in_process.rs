@@ -2,13 +2,8 @@
 
 use std::sync::Arc;
 
+use super::handle::is_a_handle;
 use super::hub::Hub;
-use super::port::MemoryInterface;
-use super::raw::RawSocket;
-use super::tally::NetworkTally;
-use super::tap::Tap;
-use crate::address::NetworkEndpoint;
-use crate::error::BindError;
 
 /// A network within the process, for single player and for tests. Clones are the same network.
 ///
@@ -39,37 +34,6 @@ impl InProcessNetwork {
     pub fn new() -> Self {
         Self::default()
     }
-
-    /// An unbound interface for a driver.
-    pub fn interface(&self) -> MemoryInterface {
-        MemoryInterface::new(Arc::clone(&self.hub))
-    }
-
-    /// A peer to play by hand, bound to `endpoint`.
-    ///
-    /// # Errors
-    /// As [`NetworkInterface::bind`](crate::interface::NetworkInterface::bind).
-    pub fn socket(&self, endpoint: &NetworkEndpoint) -> Result<RawSocket, BindError> {
-        self.hub.bind(endpoint).map(RawSocket::new)
-    }
-
-    /// Records every datagram sent from now on.
-    pub fn tap(&self) -> Tap {
-        self.hub.tap()
-    }
-
-    /// Sends a datagram in the name of `from`, whoever that is.
-    pub fn inject(&self, from: &NetworkEndpoint, to: &NetworkEndpoint, bytes: &[u8]) {
-        self.hub.send_by_hand(from, to, bytes);
-    }
-
-    /// Takes away everything that waits for whoever receives at `to`: sources and bytes.
-    pub fn take(&self, to: &NetworkEndpoint) -> Vec<(NetworkEndpoint, Vec<u8>)> {
-        self.hub.take(to)
-    }
-
-    /// What became of the datagrams so far.
-    pub fn tally(&self) -> NetworkTally {
-        self.hub.tally()
-    }
 }
+
+is_a_handle!(InProcessNetwork);

@@ -16,6 +16,7 @@
 
 mod conditions;
 mod flow;
+mod handle;
 mod hub;
 mod in_process;
 mod mailbox;

@@ -4,14 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::conditions::Conditions;
+use super::handle::is_a_handle;
 use super::hub::Hub;
-use super::port::MemoryInterface;
-use super::raw::RawSocket;
-use super::tally::NetworkTally;
-use super::tap::Tap;
 use super::weather::Weather;
 use crate::address::NetworkEndpoint;
-use crate::error::BindError;
 use crate::time::Timestamp;
 
 /// A network in memory that behaves as badly as it is told to. Clones are the same network.
@@ -27,45 +23,14 @@ pub struct SimulatedNetwork {
     hub: Arc<Hub>,
 }
 
+is_a_handle!(SimulatedNetwork);
+
 impl SimulatedNetwork {
     /// A network with nobody on it, at time zero, with `conditions` everywhere.
     pub fn new(seed: u64, conditions: Conditions) -> Self {
         Self {
             hub: Arc::new(Hub::with_weather(Weather::new(seed, conditions))),
         }
-    }
-
-    /// An unbound interface for a driver.
-    pub fn interface(&self) -> MemoryInterface {
-        MemoryInterface::new(Arc::clone(&self.hub))
-    }
-
-    /// A peer to play by hand, bound to `endpoint`.
-    ///
-    /// # Errors
-    /// As [`NetworkInterface::bind`](crate::interface::NetworkInterface::bind).
-    pub fn socket(&self, endpoint: &NetworkEndpoint) -> Result<RawSocket, BindError> {
-        self.hub.bind(endpoint).map(RawSocket::new)
-    }
-
-    /// Records every datagram sent from now on, before the weather gets hold of it.
-    pub fn tap(&self) -> Tap {
-        self.hub.tap()
-    }
-
-    /// Sends a datagram in the name of `from`, whoever that is.
-    pub fn inject(&self, from: &NetworkEndpoint, to: &NetworkEndpoint, bytes: &[u8]) {
-        self.hub.send_by_hand(from, to, bytes);
-    }
-
-    /// Takes away everything that has arrived at whoever receives at `to`: sources and bytes.
-    pub fn take(&self, to: &NetworkEndpoint) -> Vec<(NetworkEndpoint, Vec<u8>)> {
-        self.hub.take(to)
-    }
-
-    /// What became of the datagrams so far.
-    pub fn tally(&self) -> NetworkTally {
-        self.hub.tally()
     }
 
     /// The virtual time.

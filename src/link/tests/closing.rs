@@ -54,7 +54,8 @@ fn c10_the_close_is_told_three_times_within_50_ms_then_forgotten() {
         bench.notices[..],
         [Notice::Closed {
             lane: 3,
-            reason: None
+            reason: None,
+            ..
         }]
     ));
 }

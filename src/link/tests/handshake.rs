@@ -213,7 +213,8 @@ fn b11_a_driver_that_does_not_listen_accepts_and_then_closes() {
         bench.notices[..],
         [Notice::Closed {
             lane: 3,
-            reason: None
+            reason: None,
+            ..
         }]
     ));
 }

@@ -22,11 +22,11 @@ use receive::{Arrival, ReceiveWindow};
 use send::{AckOutcome, Loss, SendWindow};
 
 use super::packet::{Context, Lower, MessageSink, Packet, PacketSink, StageRefusal, Upper};
-use super::parameters::{Parameters, Timing};
 use super::statistics::PipelineStatistics;
 use super::store::Store;
 use crate::counters::DropReason;
 use crate::sequence::low_16;
+use crate::settings::{PipelineParameters as Parameters, Timing};
 use crate::time::Timestamp;
 use crate::wire::reliable::{MaskBytes, MaskClass, ReliableKind, ReliableRepr};
 
@@ -345,9 +345,9 @@ impl Reliable {
         self.store.memory() + self.send.memory() + self.receive.memory()
     }
 
-    /// Packets in flight.
-    pub(super) fn in_flight(&self) -> u16 {
-        self.send.in_flight()
+    /// When an ack can be expected that makes room.
+    pub(super) fn free_at(&self, now: Timestamp) -> Timestamp {
+        self.send.free_at(now)
     }
 
     /// Packets that are not acknowledged.

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::mask::AckMask;
 use super::send::UNITY_RECORDS;
-use crate::pipeline::parameters::{Parameters, Timing};
 use crate::pipeline::store::{Block, Store};
 use crate::sequence::widen;
+use crate::settings::{PipelineParameters as Parameters, Timing};
 use crate::time::Timestamp;
 
 /// Duplicates after which Unity acknowledges once more.

@@ -8,8 +8,8 @@
 
 use std::time::Duration;
 
-use crate::pipeline::parameters::{Parameters, Timing};
 use crate::pipeline::statistics::RoundTripStatistics;
+use crate::settings::{PipelineParameters as Parameters, Timing};
 
 /// Before anything is known. RFC 6298 says a second; a stock client resends after 64 ms.
 const INITIAL: Duration = Duration::from_millis(200);

@@ -18,9 +18,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::round_trip::RoundTrip;
-use crate::pipeline::parameters::{Parameters, Timing};
 use crate::pipeline::store::{Block, Store};
 use crate::sequence::widen;
+use crate::settings::{PipelineParameters as Parameters, Timing};
 use crate::time::Timestamp;
 use crate::wire::reliable::ReliableRepr;
 

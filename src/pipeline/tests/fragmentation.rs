@@ -240,7 +240,7 @@ fn r28_a_user_without_room_gets_the_message_later_where_it_is_reliable() {
     let acks = receiver.update(&[]);
     sender.update(&acks);
     assert_eq!(
-        sender.state.in_flight(),
+        sender.statistics().in_flight,
         1,
         "the last one is not acknowledged"
     );

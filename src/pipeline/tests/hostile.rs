@@ -80,7 +80,7 @@ fn r26_a_rejected_packet_changes_nothing() {
         }
     }
     // Not even its ack is taken.
-    assert_eq!(receiver.state.in_flight(), 1);
+    assert_eq!(receiver.statistics().in_flight, 1);
     assert!(receiver.update(&[]).is_empty());
 }
 
@@ -250,7 +250,7 @@ fn r27_nothing_is_unacknowledged() {
     }
     sender.update(&receiver.update(&sender.sent.bodies.clone()));
     sender.take_sent();
-    assert_eq!(sender.state.in_flight(), 0);
+    assert_eq!(sender.statistics().in_flight, 0);
     sender
         .receive(&forged(ReliableKind::Ack, 0, 9, 0, 0))
         .unwrap();

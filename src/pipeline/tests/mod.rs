@@ -15,6 +15,9 @@ use std::ops::Range;
 use super::*;
 use crate::counters::DropReason;
 use crate::id::StageId;
+use crate::settings::{
+    PipelineParameters as Parameters, SimulatorMode, SimulatorParameters, Timing,
+};
 use crate::time::Timestamp;
 
 /// Stage bytes at a path MTU of 1,400 on UDP.

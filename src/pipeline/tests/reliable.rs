@@ -71,13 +71,13 @@ fn k2_a_window_of_5_takes_5_and_again_after_release() {
 fn k3_acks_release_across_the_wrap() {
     for start in [0, 65_535, 65_533, 65_536 - 32, 65_536 * 7 - 1] {
         let (mut sender, mut receiver, packets) = filled(32, start);
-        assert_eq!(sender.state.in_flight(), 32);
+        assert_eq!(sender.statistics().in_flight, 32);
         for packet in &packets[..20] {
             let acks = receiver.update(std::slice::from_ref(packet));
             assert_eq!(acks.len(), 1);
             sender.update(&acks);
         }
-        assert_eq!(sender.state.in_flight(), 12, "from {start}");
+        assert_eq!(sender.statistics().in_flight, 12, "from {start}");
         // The places of what was released serve numbers on the other side of the wrap.
         for index in 32..52 {
             sender.send(&[index]).unwrap();
@@ -85,7 +85,7 @@ fn k3_acks_release_across_the_wrap() {
         let more = sender.take_sent();
         let acks = receiver.update(&[&packets[20..], &more].concat());
         sender.update(&acks);
-        assert_eq!(sender.state.in_flight(), 0);
+        assert_eq!(sender.statistics().in_flight, 0);
         let received = numbers(receiver.take_messages());
         assert!(received.iter().copied().eq(0..52), "from {start}");
     }
@@ -98,7 +98,11 @@ fn k4_the_mask_keeps_what_it_leaves_out() {
         let acks = receiver.update(&packets[1..]);
         assert_eq!(header(&acks[0]).mask.0, [0xFD, 0xFF, 0xFF, 0xFF]);
         sender.update(&acks);
-        assert_eq!(sender.state.in_flight(), 2, "the oldest holds the window");
+        assert_eq!(
+            sender.statistics().in_flight,
+            2,
+            "the oldest holds the window"
+        );
         sender.now = at_ms(300);
         let resent = sender.update(&[]);
         assert_eq!(resent.len(), 1);
@@ -165,10 +169,10 @@ fn k8_k9_a_send_and_an_update_both_see_what_was_acknowledged() {
         sender.receive(&acks.remove(0)).unwrap();
         if sends {
             sender.send(b"next").unwrap();
-            assert_eq!(sender.state.in_flight(), 1);
+            assert_eq!(sender.statistics().in_flight, 1);
         } else {
             assert!(sender.update(&[]).is_empty());
-            assert_eq!(sender.state.in_flight(), 0);
+            assert_eq!(sender.statistics().in_flight, 0);
         }
     }
 }
@@ -319,7 +323,7 @@ fn k19_duplicates_never_stall_the_window() {
     assert_eq!(receiver.statistics().duplicates, 900);
     let acks = receiver.update(&packets);
     sender.update(&acks);
-    assert_eq!(sender.state.in_flight(), 0);
+    assert_eq!(sender.statistics().in_flight, 0);
     assert_eq!(receiver.take_messages().len(), 3);
 }
 
@@ -342,10 +346,10 @@ fn k20_a_lost_last_ack_is_repeated() {
         pair.peers[0].send(b"last").unwrap();
         pair.wires[1].loss = 100;
         pair.idle(20, 10);
-        assert_eq!(pair.peers[0].state.in_flight(), 1);
+        assert_eq!(pair.peers[0].statistics().in_flight, 1);
         pair.wires[1].loss = 0;
         pair.idle(120, 10);
-        assert_eq!(pair.peers[0].state.in_flight(), 0, "{timing:?}");
+        assert_eq!(pair.peers[0].statistics().in_flight, 0, "{timing:?}");
         assert_eq!(pair.peers[1].inbox.messages.len(), 1);
     }
 }
@@ -467,7 +471,7 @@ fn k25_r26_rtt_after_wrap() {
         }
     });
     pair.idle(5, 10);
-    assert_eq!(pair.peers[0].state.in_flight(), 0);
+    assert_eq!(pair.peers[0].statistics().in_flight, 0);
     assert_eq!(pair.peers[0].statistics().round_trip.samples, 0);
 }
 

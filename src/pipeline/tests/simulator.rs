@@ -150,7 +150,7 @@ fn p3_parameters_change_at_run_time_and_fixed_ones_do_not() {
         ),
     ] {
         let error = peer.parameters.simulator.modify(refused).unwrap_err();
-        assert_eq!((error.field, error.asked), (field, 7));
+        assert!(error.to_string().starts_with(field), "{error}");
     }
     let off = SimulatorParameters {
         mode: SimulatorMode::Off,

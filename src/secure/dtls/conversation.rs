@@ -130,16 +130,22 @@ impl Conversation {
         self.flight.restart(self.inbound.next().checked_sub(1));
     }
 
+    /// The flight, the numbers its records take, and the room a datagram has.
+    fn sending<'a>(
+        &'a mut self,
+        sealer: Option<&'a mut Sealer>,
+    ) -> (&'a mut Flight, Numbers<'a>, usize) {
+        let numbers = Numbers {
+            plain: &mut self.plain_next,
+            sealer,
+        };
+        (&mut self.flight, numbers, self.common.mtu)
+    }
+
     /// Sends the flight.
     pub(super) fn send(&mut self, now: Timestamp, sealer: Option<&mut Sealer>, out: &mut Outgoing) {
-        let (flight, mut numbers) = (
-            &mut self.flight,
-            Numbers {
-                plain: &mut self.plain_next,
-                sealer,
-            },
-        );
-        flight.send(now, self.common.mtu, &mut numbers, out);
+        let (flight, mut numbers, mtu) = self.sending(sealer);
+        flight.send(now, mtu, &mut numbers, out);
     }
 
     /// Sends it again if its time has come.
@@ -149,12 +155,8 @@ impl Conversation {
         sealer: Option<&mut Sealer>,
         out: &mut Outgoing,
     ) {
-        let mut numbers = Numbers {
-            plain: &mut self.plain_next,
-            sealer,
-        };
-        self.flight
-            .repeat_in_time(now, self.common.mtu, &mut numbers, out);
+        let (flight, mut numbers, mtu) = self.sending(sealer);
+        flight.repeat_in_time(now, mtu, &mut numbers, out);
     }
 
     /// Sends it again because the peer asks.
@@ -164,12 +166,8 @@ impl Conversation {
         sealer: Option<&mut Sealer>,
         out: &mut Outgoing,
     ) {
-        let mut numbers = Numbers {
-            plain: &mut self.plain_next,
-            sealer,
-        };
-        self.flight
-            .repeat_on_demand(now, self.common.mtu, &mut numbers, out);
+        let (flight, mut numbers, mtu) = self.sending(sealer);
+        flight.repeat_on_demand(now, mtu, &mut numbers, out);
     }
 
     /// Tells the peer why it is over.

@@ -156,6 +156,7 @@ impl<R: Role> Handshake<R> {
     }
 
     /// What should come next, for the log.
+    #[cfg(test)]
     pub(crate) fn awaited(&self) -> &'static str {
         self.role.awaited()
     }

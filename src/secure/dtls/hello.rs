@@ -53,6 +53,7 @@ impl VerifiedHello<'_> {
 }
 
 /// A datagram that looks like a hello: cheap to find out, and proof of nothing.
+#[cfg(test)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HelloPeek {
     /// The hello's random. A hello with a new one replaces the handshake of the one before.
@@ -62,6 +63,7 @@ pub(crate) struct HelloPeek {
 }
 
 /// Looks whether a datagram begins with a hello.
+#[cfg(test)]
 pub(crate) fn peek_hello(datagram: &[u8]) -> Option<HelloPeek> {
     let first = First::read(datagram).ok()?;
     Some(HelloPeek {

@@ -29,15 +29,11 @@ mod tests;
 
 pub(crate) use self::client::ClientHandshake;
 pub(crate) use self::config::{
-    ClientAuthentication, ClientConfig, ClientTrust, ServerConfig, SuiteChoice,
+    ClientAuthentication, ClientConfig, ClientTrust, Common, ServerConfig, SuiteChoice,
 };
-#[expect(unused_imports, reason = "links will use them")]
-pub(crate) use self::config::{Common, Timing};
 pub use self::error::{HandshakeError, HandshakeFault};
-#[expect(unused_imports, reason = "links will use it")]
-pub(crate) use self::handshake::Turn;
-pub(crate) use self::handshake::{Established, Progress};
-#[expect(unused_imports, reason = "links will use them")]
-pub(crate) use self::hello::{HelloPeek, VerifiedHello};
-pub(crate) use self::hello::{HelloVerdict, handle_hello, peek_hello};
+pub(crate) use self::handshake::{Progress, Turn};
+#[cfg(test)]
+pub(crate) use self::hello::peek_hello;
+pub(crate) use self::hello::{HelloVerdict, VerifiedHello, handle_hello};
 pub(crate) use self::server::ServerHandshake;

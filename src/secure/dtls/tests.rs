@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::handshake::Established;
 use super::*;
 use crate::address::NetworkEndpoint;
 use crate::crypto::{Cookies, Identity, ServerName, Trust, WallTime};

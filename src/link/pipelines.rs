@@ -1,0 +1,525 @@
+//! The pipelines of a connection: a message passes its stages between the user and the packet.
+//!
+//! State is made when a pipeline is first used, on either side, so a connection that uses none pays
+//! a pointer. In an update a pipeline is opened before the link's first packet (what was held and is
+//! due is delivered), and closed behind its messages (acks and resends, which thus ride on what the
+//! update sends anyway).
+//!
+//! A reliable message is never lost to a full window: the user is told how full it is before it
+//! sends. Where that was not the whole truth (a chained job sent as well, the path grew narrower,
+//! memory is short) the message waits here, and those behind it.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use super::send::Outlet;
+use super::state::{Role, State};
+use super::{Context, Link, Rules};
+use crate::buffer::inbox::{EventKind, Inbox};
+use crate::buffer::outbox::{Outbox, Record};
+use crate::buffer::windows::Usage;
+use crate::counters::DropReason;
+use crate::pipeline::{
+    self, Buffers, MessageSink, PacketSink, Phase, PipelineShape, PipelineState,
+    PipelineStatistics, StageRefusal,
+};
+use crate::time::Timestamp;
+use crate::wire::connection::{DATA_HEADER_LEN, write_data_header};
+
+/// The pipelines of one connection that were used, by id.
+#[derive(Debug, Default)]
+pub(super) struct Chains(Option<Box<Used>>);
+
+#[derive(Debug, Default)]
+struct Used {
+    chains: Vec<Chain>,
+    /// The batch they were opened in last.
+    opened: Option<u32>,
+}
+
+/// One pipeline of one connection.
+#[derive(Debug)]
+struct Chain {
+    id: u8,
+    state: PipelineState,
+    /// Messages that its window had no room for.
+    waiting: VecDeque<Vec<u8>>,
+    /// Whether the user was refused, and is to be told of room.
+    room_wanted: bool,
+}
+
+impl Chains {
+    fn each(&self) -> impl Iterator<Item = &Chain> {
+        self.0.iter().flat_map(|used| &used.chains)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The chain of a pipeline, made if this is its first use, and the memory it may hold; none if
+    /// there is no such pipeline.
+    fn get(&mut self, id: u8, stream: u64, rules: &Rules) -> Option<(&mut Chain, usize)> {
+        let shape = rules.pipelines.get(id)?;
+        let chains = &mut self.0.get_or_insert_default().chains;
+        let at = match chains.binary_search_by_key(&id, |chain| chain.id) {
+            Ok(at) => at,
+            Err(at) => {
+                chains.insert(
+                    at,
+                    Chain {
+                        id,
+                        state: PipelineState::new(shape, &rules.pipelines.parameters, stream),
+                        waiting: VecDeque::new(),
+                        room_wanted: false,
+                    },
+                );
+                at
+            }
+        };
+        let others = chains.iter().filter(|chain| chain.id != id);
+        let held: usize = others.map(Chain::memory).sum();
+        let memory = rules.pipeline_memory().saturating_sub(held);
+        Some((chains.get_mut(at)?, memory))
+    }
+
+    /// Whether this is the first call in a batch.
+    fn begin(&mut self, batch: u32) -> bool {
+        match &mut self.0 {
+            Some(used) => used.opened.replace(batch) != Some(batch),
+            None => false,
+        }
+    }
+
+    /// When there is something to do for one of them.
+    pub(super) fn deadline(&self, rules: &Rules) -> Timestamp {
+        let deadlines = self.each().map(|chain| chain.deadline(rules));
+        deadlines.min().unwrap_or(Timestamp::NEVER)
+    }
+
+    /// Since when the peer has acknowledged nothing although it was sent reliable data.
+    pub(super) fn waiting_since(&self) -> Timestamp {
+        let since = self.each().map(|chain| chain.state.waiting_since());
+        since.min().unwrap_or(Timestamp::NEVER)
+    }
+
+    /// Reliable packets and messages that the peer has not acknowledged.
+    pub(super) fn undelivered(&self) -> usize {
+        let counts = self
+            .each()
+            .map(|chain| chain.state.unacknowledged() + chain.waiting.len());
+        counts.sum()
+    }
+
+    /// Messages that wait for their window.
+    pub(super) fn waiting(&self) -> usize {
+        self.each().map(|chain| chain.waiting.len()).sum()
+    }
+}
+
+impl Chain {
+    fn memory(&self) -> usize {
+        let waiting: usize = self.waiting.iter().map(Vec::capacity).sum();
+        self.state.memory() + waiting
+    }
+
+    /// Packets the window has room for.
+    fn credits(&self, rules: &Rules) -> usize {
+        if self.waiting.is_empty() {
+            self.state.window_credits(&rules.pipelines.parameters)
+        } else {
+            0
+        }
+    }
+
+    fn deadline(&self, rules: &Rules) -> Timestamp {
+        let parameters = &rules.pipelines.parameters;
+        let overdue = (self.room_wanted || !self.waiting.is_empty())
+            && self.state.window_credits(parameters) > 0;
+        if overdue {
+            Timestamp::ZERO
+        } else {
+            self.state.deadline(parameters)
+        }
+    }
+
+    /// Sends what waits, as far as there is room.
+    fn send_waiting(&mut self, cx: &mut pipeline::Context<'_>, sink: &mut Packets<'_, '_>) {
+        while let Some(message) = self.waiting.pop_front() {
+            let outcome = self.state.send_copy(&message, cx, sink);
+            if is_full(&outcome) {
+                self.waiting.push_front(message);
+                return;
+            }
+            sink.settle(outcome);
+        }
+    }
+}
+
+/// Whether a message is to wait.
+fn is_full(outcome: &Result<(), StageRefusal>) -> bool {
+    matches!(
+        outcome,
+        Err(StageRefusal::WindowFull { .. } | StageRefusal::MemoryFull { .. })
+    )
+}
+
+/// Takes what a chain sends: bodies of data packets.
+struct Packets<'l, 'o> {
+    link: &'l mut Link,
+    out: Outlet<'o>,
+    pipeline: u8,
+    /// Where in the arena the packet of the user's own message begins, its header included.
+    placed: Option<usize>,
+}
+
+impl Packets<'_, '_> {
+    /// Counts what became of a message.
+    fn settle(&mut self, outcome: Result<(), StageRefusal>) {
+        match outcome {
+            Ok(()) => self.out.outward.passed += 1,
+            Err(refusal) => self.out.outward.drops.count(reason_of(&refusal)),
+        }
+    }
+
+    /// Whether a packet may leave. One that may not is counted; a reliable one comes again.
+    fn may_leave(&mut self, len: usize) -> bool {
+        match self.link.clear_way(len, &mut self.out) {
+            Ok(()) => true,
+            Err(reason) => {
+                self.out.outward.entered += 1;
+                self.out.outward.drops.count(reason);
+                false
+            }
+        }
+    }
+}
+
+impl PacketSink for Packets<'_, '_> {
+    #[inline]
+    fn in_place(&mut self, range: Range<usize>) {
+        let len = DATA_HEADER_LEN + range.len();
+        if self.may_leave(len) {
+            let start = range.start.saturating_sub(DATA_HEADER_LEN);
+            self.placed = Some(start);
+            self.out.egress.message(self.out.lane, start..range.end);
+            self.link.count_sent(len, &self.out);
+        }
+    }
+
+    fn packet(&mut self, body: &[u8]) {
+        if self.may_leave(DATA_HEADER_LEN + body.len()) {
+            let mut header = [0; DATA_HEADER_LEN];
+            write_data_header(&mut header, self.link.token, self.pipeline);
+            let len = self.out.egress.ahead(self.out.lane, |out| {
+                out.extend_from_slice(&header);
+                out.extend_from_slice(body);
+            });
+            self.link.count_control(len, &mut self.out);
+            self.link.count_sent(len, &self.out);
+        }
+    }
+}
+
+#[cold]
+fn reason_of(refusal: &StageRefusal) -> DropReason {
+    match refusal {
+        StageRefusal::TooLong { .. } => DropReason::TooLong,
+        StageRefusal::Stage { .. } => DropReason::StageRefused,
+        _ => DropReason::InternalError,
+    }
+}
+
+/// Takes what a chain delivers.
+struct Messages<'a> {
+    inbox: &'a mut Inbox,
+    /// Bytes that lie unread elsewhere.
+    held: usize,
+    budget: usize,
+    pipeline: u8,
+}
+
+impl MessageSink for Messages<'_> {
+    #[inline]
+    fn has_room(&self, len: usize) -> bool {
+        self.inbox.has_room(self.held + len, self.budget)
+    }
+
+    #[inline]
+    fn message(&mut self, bytes: &[u8]) {
+        self.inbox.push(EventKind::Data, self.pipeline, 0, bytes);
+    }
+}
+
+impl Link {
+    /// A message of the user for a pipeline.
+    pub(super) fn send_through(
+        &mut self,
+        outbox: &mut Outbox,
+        record: &Record,
+        cx: &mut Context<'_>,
+    ) {
+        let mut chains = std::mem::take(&mut self.chains);
+        match chains.get(record.pipeline, self.stream(), cx.rules) {
+            Some((chain, memory)) => self.send_on(chain, memory, outbox, record, cx),
+            None => cx.outward.drops.count(DropReason::UnknownPipeline),
+        }
+        self.chains = chains;
+    }
+
+    fn send_on(
+        &mut self,
+        chain: &mut Chain,
+        memory: usize,
+        outbox: &mut Outbox,
+        record: &Record,
+        cx: &mut Context<'_>,
+    ) {
+        let payload = record.payload.clone();
+        if !chain.waiting.is_empty() {
+            chain
+                .waiting
+                .extend(outbox.bytes().get(payload).map(<[u8]>::to_vec));
+            return;
+        }
+        let (path_mtu, token) = (self.path_mtu, self.token);
+        let (out, _, buffers) = cx.split();
+        let Some(mut stages) = stages(chain.id, path_mtu, memory, &out, buffers) else {
+            return;
+        };
+        // The path grew narrower since the message was written: what it is sent with is up to the
+        // peer's maximum.
+        if payload.len() > stages.shape.max_payload(stages.room) {
+            stages.room = out.room(u16::MAX);
+        }
+        let mut sink = Packets {
+            link: self,
+            out,
+            pipeline: chain.id,
+            placed: None,
+        };
+        let outcome = chain
+            .state
+            .send(outbox.bytes_mut(), payload.clone(), &mut stages, &mut sink);
+        if is_full(&outcome) {
+            chain
+                .waiting
+                .extend(outbox.bytes().get(payload).map(<[u8]>::to_vec));
+            return;
+        }
+        sink.settle(outcome);
+        let header = sink
+            .placed
+            .and_then(|start| outbox.bytes_mut().get_mut(start..)?.first_chunk_mut());
+        if let Some(header) = header {
+            write_data_header(header, token, chain.id);
+        }
+    }
+
+    /// The body of a data packet of a pipeline.
+    pub(super) fn receive_through(
+        &mut self,
+        pipeline: u8,
+        body: &[u8],
+        cx: &mut Context<'_>,
+    ) -> Result<(), DropReason> {
+        let mut chains = std::mem::take(&mut self.chains);
+        let outcome = match chains.get(pipeline, self.stream(), cx.rules) {
+            Some((chain, memory)) => self.receive_on(chain, memory, body, cx),
+            None => Err(DropReason::UnknownPipeline),
+        };
+        // What was made by this packet had nothing to open.
+        chains.begin(cx.egress.batch());
+        self.chains = chains;
+        outcome
+    }
+
+    fn receive_on(
+        &mut self,
+        chain: &mut Chain,
+        memory: usize,
+        body: &[u8],
+        cx: &mut Context<'_>,
+    ) -> Result<(), DropReason> {
+        let path_mtu = self.path_mtu;
+        let (out, inbox, buffers) = cx.split();
+        let budget = out.rules.event_budget();
+        let (held, inbox) = self.place_of_events(inbox);
+        let mut stages =
+            stages(chain.id, path_mtu, memory, &out, buffers).ok_or(DropReason::UnknownPipeline)?;
+        let mut sink = Messages {
+            inbox,
+            held,
+            budget,
+            pipeline: chain.id,
+        };
+        chain.state.receive(body, &mut stages, &mut sink)
+    }
+
+    /// Where messages for the user go, and how many bytes lie unread elsewhere: a client's user
+    /// learns of the connection first.
+    pub(super) fn place_of_events<'a>(
+        &'a mut self,
+        inbox: &'a mut Inbox,
+    ) -> (usize, &'a mut Inbox) {
+        match (&mut self.state, &self.role) {
+            (State::Probing(probing), Role::Client) => (inbox.unread_bytes(), &mut probing.held),
+            _ => (0, inbox),
+        }
+    }
+
+    /// Opens the pipelines, once a batch, before anything is received.
+    #[inline]
+    pub(super) fn open_pipelines(&mut self, cx: &mut Context<'_>) {
+        if !self.chains.is_empty() && self.chains.begin(cx.egress.batch()) {
+            self.serve_pipelines(Phase::Opening, cx);
+        }
+    }
+
+    /// Closes the pipelines, behind the messages of an update.
+    #[inline]
+    pub(super) fn close_pipelines(&mut self, cx: &mut Context<'_>) {
+        if !self.chains.is_empty() {
+            self.open_pipelines(cx);
+            self.serve_pipelines(Phase::Closing, cx);
+        }
+    }
+
+    fn serve_pipelines(&mut self, phase: Phase, cx: &mut Context<'_>) {
+        if !matches!(self.state, State::Established { .. } | State::Probing(_)) {
+            return;
+        }
+        // What is held for a client's user, so that link and inbox can both be written to.
+        let mut held = match (&mut self.state, &self.role) {
+            (State::Probing(probing), Role::Client) => Some(std::mem::take(&mut probing.held)),
+            _ => None,
+        };
+        let mut chains = std::mem::take(&mut self.chains);
+        let limit = cx.rules.pipeline_memory();
+        let mut total: usize = chains.each().map(Chain::memory).sum();
+        for chain in chains.0.iter_mut().flat_map(|used| &mut used.chains) {
+            let own = chain.memory();
+            let memory = limit.saturating_sub(total - own);
+            let (path_mtu, (out, inbox, buffers)) = (self.path_mtu, cx.split());
+            let (unread, inbox) = match &mut held {
+                Some(held) => (inbox.unread_bytes(), held),
+                None => (0, inbox),
+            };
+            let Some(mut stages) = stages(chain.id, path_mtu, memory, &out, buffers) else {
+                continue;
+            };
+            let mut messages = Messages {
+                inbox,
+                held: unread,
+                budget: out.rules.event_budget(),
+                pipeline: chain.id,
+            };
+            let rules = out.rules;
+            let mut packets = Packets {
+                link: self,
+                out,
+                pipeline: chain.id,
+                placed: None,
+            };
+            if phase == Phase::Closing && !chain.waiting.is_empty() {
+                chain.send_waiting(&mut stages, &mut packets);
+            }
+            chain
+                .state
+                .service(phase, &mut stages, &mut packets, &mut messages);
+            if phase == Phase::Closing && chain.room_wanted && chain.credits(rules) > 0 {
+                chain.room_wanted = false;
+                messages.inbox.push(EventKind::Writable, chain.id, 0, &[]);
+            }
+            total = total - own + chain.memory();
+        }
+        self.chains = chains;
+        if let (Some(held), State::Probing(probing)) = (held, &mut self.state) {
+            probing.held = held;
+        }
+    }
+
+    /// The user was refused for a full window, and waits for room.
+    pub(crate) fn handle_room_wanted(&mut self, pipeline: u8, cx: &mut Context<'_>) {
+        let stream = self.stream();
+        if matches!(self.state, State::Established { .. })
+            && let Some((chain, _)) = self.chains.get(pipeline, stream, cx.rules)
+        {
+            chain.room_wanted = true;
+        }
+    }
+
+    /// Whether one of its pipelines may have a window that is not empty.
+    pub(crate) fn has_pipelines(&self) -> bool {
+        !self.chains.is_empty()
+    }
+
+    /// Says how full the reliable windows are, as of now.
+    pub(crate) fn tell_windows(&self, windows: &mut [Usage], rules: &Rules, now: Timestamp) {
+        for chain in self.chains.each() {
+            let Some((place, window)) = rules
+                .pipelines
+                .window(chain.id)
+                .and_then(|index| windows.get_mut(index))
+                .zip(
+                    rules
+                        .pipelines
+                        .get(chain.id)
+                        .and_then(PipelineShape::window),
+                )
+            else {
+                continue;
+            };
+            let credits = u16::try_from(chain.credits(rules)).unwrap_or(u16::MAX);
+            *place = Usage {
+                used: window.saturating_sub(credits),
+                free_in: chain.state.free_at(now).since(now),
+            };
+        }
+    }
+
+    /// What one of its pipelines has counted; nothing before its first use.
+    pub(crate) fn pipeline_statistics(&self, pipeline: u8, rules: &Rules) -> PipelineStatistics {
+        let chain = self.chains.each().find(|chain| chain.id == pipeline);
+        chain
+            .map(|chain| chain.state.statistics(&rules.pipelines.parameters))
+            .unwrap_or_default()
+    }
+
+    /// Messages that wait for room in a window.
+    pub(crate) fn waiting_messages(&self) -> usize {
+        self.chains.waiting()
+    }
+
+    /// Reliable packets that the peer has not acknowledged.
+    pub(crate) fn undelivered(&self) -> usize {
+        self.chains.undelivered()
+    }
+
+    /// Tells connections and their two ends apart where a stage draws random numbers.
+    fn stream(&self) -> u64 {
+        let end = match self.role {
+            Role::Client => 0,
+            Role::Server(_) => u64::MAX,
+        };
+        u64::from_le_bytes(self.token.0) ^ end
+    }
+}
+
+/// What a call into a chain is given; none if there is no such pipeline.
+fn stages<'a>(
+    pipeline: u8,
+    path_mtu: u16,
+    memory: usize,
+    out: &Outlet<'a>,
+    buffers: &'a mut Buffers,
+) -> Option<pipeline::Context<'a>> {
+    Some(pipeline::Context {
+        now: out.now.at,
+        room: out.room(path_mtu),
+        memory,
+        shape: out.rules.pipelines.get(pipeline)?,
+        parameters: &out.rules.pipelines.parameters,
+        buffers,
+    })
+}
