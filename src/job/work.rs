@@ -50,7 +50,7 @@ pub(super) fn process(
     watch: &mut Stopwatch,
 ) {
     while catch_unwind(AssertUnwindSafe(|| {
-        run_stages(shard, desk, site, mode, watch)
+        run_stages(shard, desk, site, mode, watch);
     }))
     .is_err()
     {
