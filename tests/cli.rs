@@ -274,15 +274,30 @@ fn a_client_of_a_server_that_does_not_echo_says_so_and_fails() {
 }
 
 #[test]
-fn serve_refuses_a_pipeline_that_does_not_exist() {
-    let missing =
-        "needs stage UnreliableSequenced, which this version does not have: it has `none`";
-    for (pipelines, part) in [("N;UX", "no stage is called X"), ("U", missing)] {
-        let output = run(&["serve", "--bind", "127.0.0.1:0", "--pipelines", pipelines]);
-        assert_eq!(output.status.code(), Some(2));
-        assert!(
-            text(&output.stderr).contains(part),
-            "{}",
+fn serve_refuses_a_stage_that_does_not_exist() {
+    let output = run(&["serve", "--bind", "127.0.0.1:0", "--pipelines", "N;UX"]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = text(&output.stderr);
+    assert!(errors.contains("no stage is called X"), "{errors}");
+}
+
+#[test]
+fn a_client_echoes_over_every_kind_of_pipeline() {
+    let all = "U;R;F;FR;FU;UF;RF";
+    let server = Server::start(&["--echo", "--pipelines", all]);
+    for pipeline in ["none", "U", "R", "FR"] {
+        let arguments = [
+            &["client", server.endpoint.as_str(), "--pipelines", all],
+            &["--pipeline", pipeline][..],
+            SMALL,
+        ]
+        .concat();
+        let output = run(&arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{pipeline}: {}{}",
+            text(&output.stdout),
             text(&output.stderr)
         );
     }

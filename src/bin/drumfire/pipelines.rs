@@ -1,17 +1,17 @@
 //! Pipelines by their letters, as both sides of a load must create them alike.
 
-use drumfire::error::PipelineError;
+use drumfire::NetworkDriver;
 use drumfire::id::{NetworkPipeline, StageId};
-use drumfire::{NetworkDriver, NetworkSettings};
 
 use crate::failure::Failure;
 
 /// Letters of the stages, as in "FR".
-const LETTERS: [(char, StageId); 4] = [
+const LETTERS: [(char, StageId); 5] = [
     ('N', StageId::Null),
     ('U', StageId::UnreliableSequenced),
     ('R', StageId::ReliableSequenced),
     ('F', StageId::Fragmentation),
+    ('S', StageId::Simulator),
 ];
 
 /// Name of the pipeline every driver has: no stages.
@@ -35,7 +35,7 @@ impl Pipelines {
     /// Creates them all on `driver`.
     ///
     /// # Errors
-    /// If a stage does not exist, with those that do.
+    /// If one cannot be made, with its name.
     pub(crate) fn create(
         &self,
         driver: &mut NetworkDriver,
@@ -45,7 +45,7 @@ impl Pipelines {
             .map(|(name, stages)| {
                 driver
                     .create_pipeline(stages)
-                    .map_err(|error| refusal(name, &error))
+                    .map_err(|error| Failure::new(format!("pipeline {name}: {error}")))
             })
             .collect()
     }
@@ -85,37 +85,11 @@ fn stages(name: &str) -> Result<Vec<StageId>, Failure> {
             stage.map(|(_, stage)| *stage).ok_or_else(|| {
                 Failure::new(format!(
                     "pipeline {name}: no stage is called {letter} \
-                     (U unreliable sequenced, R reliable sequenced, F fragmentation, N null; `{NONE}` is no pipeline)"
+                     (U unreliable sequenced, R reliable sequenced, F fragmentation, S simulator, N null; `{NONE}` is no pipeline)"
                 ))
             })
         })
         .collect()
-}
-
-fn refusal(name: &str, error: &PipelineError) -> Failure {
-    match error {
-        PipelineError::UnknownStage { stage } => Failure::new(format!(
-            "pipeline {name} needs stage {stage}, which this version does not have: {}",
-            available()
-        )),
-        error => Failure::new(format!("pipeline {name}: {error}")),
-    }
-}
-
-/// What exists, found out by trying.
-fn available() -> String {
-    let exists = |stage| {
-        NetworkDriver::new(NetworkSettings::plain())
-            .is_ok_and(|mut driver| driver.create_pipeline(&[stage]).is_ok())
-    };
-    let letters = LETTERS.iter().filter(|(_, stage)| exists(*stage));
-    let letters: Vec<String> = letters
-        .map(|(letter, stage)| format!("{letter} ({stage:?})"))
-        .collect();
-    format!(
-        "it has `{NONE}` (no pipeline) and the stages {}",
-        letters.join(", ")
-    )
 }
 
 #[cfg(test)]
