@@ -20,6 +20,7 @@ use crate::histogram::Histogram;
 use crate::pipelines::Pipelines;
 use crate::protocol::{Figures, ServerLine};
 use crate::say;
+use crate::security::{self, Mode};
 use crate::stop::Stop;
 use crate::{process, table, text};
 
@@ -32,7 +33,11 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(crate) fn run(args: &ServeArgs) -> Result<Verdict, Failure> {
     let stop = Stop::on_signals()?;
     process::pin(&args.child.pin);
-    let mut driver = NetworkDriver::new(settings(args)?)?;
+    let mode = args.security.mode()?;
+    let (protection, ca) = (mode.protection, mode.ca.clone());
+    let settings = settings(args, mode)?;
+    security::warn(&settings);
+    let mut driver = NetworkDriver::new(settings)?;
     // The pool has its threads, each pinned; this one works along on the first core.
     process::pin(args.child.pin.get(..1).unwrap_or_default());
     Pipelines::parse(&args.pipelines)?.create(&mut driver)?;
@@ -49,10 +54,12 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Verdict, Failure> {
     server.driver.update();
     reporter.say(&ServerLine::Listening {
         endpoint: endpoint.to_string(),
+        ca,
     });
     if !args.child.machine {
         say::out(&table::listening(
             &endpoint.to_string(),
+            protection,
             &args.pipelines,
             &server.figures(),
         ));
@@ -70,9 +77,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Verdict, Failure> {
     Ok(Verdict::Good)
 }
 
-fn settings(args: &ServeArgs) -> Result<NetworkSettings, Failure> {
-    let mut builder = NetworkSettings::builder()
-        .plain()
+fn settings(args: &ServeArgs, mode: Mode) -> Result<NetworkSettings, Failure> {
+    let mut builder = mode
+        .builder
         .max_connections(MAX_CONNECTIONS)
         .sockets_per_port(args.sockets);
     if let Some(threads) = args.workers {
@@ -223,6 +230,11 @@ impl Journal {
             return Ok(());
         }
         self.next = now() + SECOND;
+        if self.talks {
+            for (cause, count) in security::failures(&mut server.driver) {
+                say::out(&format!("{count} handshakes failed: {cause}"));
+            }
+        }
         let figures = server.figures();
         self.save(&figures)?;
         if self.talks
