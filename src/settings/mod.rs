@@ -61,7 +61,7 @@ pub use pipelines::{
     ParameterChange, PipelineParameters, SimulatorMode, SimulatorParameters, Timing,
 };
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
-pub use secure::{ClientAuthentication, SecureClient, SecureServer, SuitePreference};
+pub use secure::{ClientAuthentication, SecureClient, SecureServer, SuiteOffer, SuitePreference};
 pub use security::Security;
 pub use socket::{AddressReuse, DualStack, Offload, SocketParameters};
 pub use warning::SettingsWarning;

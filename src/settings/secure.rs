@@ -74,6 +74,19 @@ pub enum SuitePreference {
     ChaCha20First,
 }
 
+/// Which cipher suites a client offers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SuiteOffer {
+    /// All there are: AES-256-GCM first where the processor computes it, ChaCha20-Poly1305 elsewhere.
+    #[default]
+    All,
+    /// AES-256-GCM alone.
+    Aes256Gcm,
+    /// ChaCha20-Poly1305 alone. Its records are 8 bytes shorter.
+    ChaCha20Poly1305,
+}
+
 impl SecureServer {
     /// A server with this certificate (its chain in any order) and private key, both in PEM.
     ///
@@ -213,6 +226,7 @@ pub struct SecureClient {
     server_name: String,
     trust: Option<Trust>,
     identity: Option<Identity>,
+    suites: SuiteOffer,
     #[cfg(feature = "key-log")]
     key_log: Option<Arc<crate::crypto::KeyLog>>,
 }
@@ -226,6 +240,7 @@ impl SecureClient {
             server_name: server_name.into(),
             trust: None,
             identity: None,
+            suites: SuiteOffer::default(),
             #[cfg(feature = "key-log")]
             key_log: None,
         }
@@ -265,6 +280,14 @@ impl SecureClient {
         self
     }
 
+    /// Which cipher suites are offered. Default: all there are. A server that takes none of them
+    /// refuses the handshake.
+    #[must_use]
+    pub fn suites(mut self, suites: SuiteOffer) -> Self {
+        self.suites = suites;
+        self
+    }
+
     /// Writes the master secret of every connection to `output`, in the NSS format that tshark
     /// reads. **Dangerous**: whoever reads it reads every connection.
     #[cfg(feature = "key-log")]
@@ -285,6 +308,11 @@ impl SecureClient {
             self.trust.clone()?,
             ServerName::new(&self.server_name).ok()?,
         ))
+    }
+
+    /// Which suites are offered.
+    pub(crate) fn offer(&self) -> SuiteOffer {
+        self.suites
     }
 
     /// What is shown to a server that asks.

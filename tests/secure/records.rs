@@ -2,8 +2,9 @@
 
 use drumfire::counters::DropReason;
 use drumfire::interface::Captured;
+use drumfire::settings::SuiteOffer;
 
-use crate::identities::{client, server};
+use crate::identities::{builder, client, secure_client, server};
 use crate::support::{Dice, Event, SERVER, World};
 
 /// A connection that has said a hundred things, and every datagram that went to the server.
@@ -19,6 +20,25 @@ fn recorded() -> (World, drumfire::NetworkConnection, Vec<Captured>) {
     assert_eq!(world.server.events_of(theirs).len(), 100);
     let to_server = tap.take().into_iter().filter(|one| one.to == SERVER);
     (world, theirs, to_server.collect())
+}
+
+#[test]
+fn a_client_offers_the_suites_it_is_told_to() {
+    // A message has 10 bytes of headers; a record 13, a tag of 16, and GCM's nonce of 8.
+    for (offer, overhead) in [
+        (SuiteOffer::Aes256Gcm, 10 + 13 + 8 + 16),
+        (SuiteOffer::ChaCha20Poly1305, 10 + 13 + 16),
+    ] {
+        let client = builder().secure_client(secure_client().suites(offer));
+        let mut world = World::with(1, server(), client);
+        let (ours, theirs) = world.connect(0);
+        let tap = world.net.tap();
+        world.clients[0].send(ours, &[7; 500]).unwrap();
+        world.run(2);
+        assert_eq!(world.server.events_of(theirs), [Event::data(&[7; 500])]);
+        let longest = tap.take().iter().map(|one| one.bytes.len()).max();
+        assert_eq!(longest, Some(500 + overhead), "{offer:?}");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! `drumfire bench`: the server's cost per message as a ratio to the floor of the same round.
+//! The floor of a secure server uses the same AEAD.
 //!
 //! Both contestants get the same load from the same generator, in turns (A B, B A, …), so that what
 //! the machine does meanwhile hits both. Medians are reported with their range; a round that lost
@@ -36,10 +37,12 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Verdict, Failure> {
     let say = Say::beside(args.json.as_deref());
     let setup = Setup::new(&args.load, &args.server, args.security);
     say.line(&format!(
-        "drumfire bench: {}, {} rounds; server on {} pinned worker(s), clients on the last core",
+        "drumfire bench: {}, {} rounds; server on {} pinned worker(s), clients on the last core\n\
+         floor: {} of the same load",
         table::describe(&args.load, args.security.protection()),
         args.rounds,
-        setup.workers
+        setup.workers,
+        table::floor_words(args.security.suite()),
     ));
     say.line(&format!("load average before: {}", load_average()));
     limits::make_room_for(args.load.clients)?;

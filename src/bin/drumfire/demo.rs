@@ -21,10 +21,11 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Verdict, Failure> {
     let setup = Setup::new(&args.load, &args.server, args.security);
     say.line(&format!(
         "drumfire demo: {}, against an echo server in a process of its own ({} pinned worker{}).\n\
-         Then the same load against a bare recvmmsg/sendmmsg echo, the floor, to compare with.",
+         Then the floor, to compare with: {} of the same load.",
         table::describe(&args.load, args.security.protection()),
         setup.workers,
         if setup.workers == 1 { "" } else { "s" },
+        table::floor_words(args.security.suite()),
     ));
     limits::make_room_for(args.load.clients)?;
     let stop = Stop::on_signals()?;

@@ -9,7 +9,7 @@ use crate::failure::{Failure, While};
 use crate::histogram::{Percentiles, round};
 use crate::protocol::{Figures, Outcome, Packets, Stages};
 use crate::say;
-use crate::security::Protection;
+use crate::security::{Protection, Suite};
 use crate::session::{Round, Setup};
 
 /// Figures of one load. Its keys are stable: programs read them.
@@ -21,6 +21,8 @@ pub(crate) struct Report {
     pub(crate) size: usize,
     pub(crate) pipeline: String,
     pub(crate) secure: Protection,
+    /// Of all connections, and of the floor; none for a client, whose server takes what it likes.
+    pub(crate) suite: Option<Suite>,
     pub(crate) workers: Option<usize>,
     /// Seconds measured.
     pub(crate) duration_s: f64,
@@ -175,6 +177,7 @@ impl Report {
             size: load.size,
             pipeline: load.pipeline.clone(),
             secure,
+            suite: None,
             workers: None,
             duration_s: round(outcome.measured_s, 3),
             connected: outcome.connected,
@@ -201,6 +204,7 @@ impl Report {
     pub(crate) fn of_round(setup: &Setup, server: &Round, floor: Option<&Round>) -> Self {
         let pair = floor.and_then(|floor| Pair::new(server, floor));
         Self {
+            suite: setup.security.suite(),
             workers: Some(setup.workers),
             server: server.server(),
             handshakes: server.handshakes(),

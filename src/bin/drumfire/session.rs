@@ -95,6 +95,8 @@ impl Setup {
             arguments.extend(words(self.security.server_arguments()));
             arguments.extend(words(&["--pipelines", &self.load.pipeline]));
             arguments.extend(words(&["--workers", &self.workers.to_string()]));
+        } else {
+            arguments.extend(self.security.floor_arguments());
         }
         if let Some(bytes) = self.receive_buffer {
             arguments.extend(words(&["--receive-buffer", &bytes.to_string()]));
@@ -112,13 +114,18 @@ impl Setup {
     ) -> Vec<String> {
         let load = &self.load;
         let mut arguments = words(&["client", endpoint]);
-        arguments.extend(security::client_arguments(ca));
+        arguments.extend(security::client_arguments(ca, self.security.suite()));
         arguments.extend(words(&["--clients", &load.clients.to_string()]));
         arguments.extend(match load.window {
             Some(window) => words(&["--window", &window.to_string()]),
             None => words(&["--rate", &load.rate.to_string()]),
         });
-        arguments.extend(words(&["--size", &load.size.to_string()]));
+        // What the floor is sent is not encrypted, and as long as if it were.
+        let longer = match (contestant, self.security.suite()) {
+            (Contestant::Floor, Some(suite)) => suite.expansion(),
+            _ => 0,
+        };
+        arguments.extend(words(&["--size", &(load.size + longer).to_string()]));
         arguments.extend(words(&[
             "--duration",
             &load.duration.as_secs_f64().to_string(),

@@ -5,7 +5,7 @@ use crate::histogram::median;
 use crate::pipelines;
 use crate::protocol::{Figures, Outcome, Stages};
 use crate::report::{HandshakeCost, Pair, Report};
-use crate::security::Protection;
+use crate::security::{Protection, Suite};
 use crate::text::{count, drops, kernel_drops, per_second, time};
 
 /// What the demo ends with.
@@ -153,7 +153,10 @@ fn floor_rows(report: &Report) -> Vec<(&'static str, String)> {
     if let Some(floor) = report.floor.cpu_us_per_message {
         rows.push((
             "floor",
-            format!("{floor:.2} µs a message: a bare recvmmsg/sendmmsg echo of the same load"),
+            format!(
+                "{floor:.2} µs a message: {} of the same load",
+                floor_words(report.suite)
+            ),
         ));
     }
     if let (Some(ratio), Some(floor), Some(server)) = (
@@ -164,10 +167,23 @@ fn floor_rows(report: &Report) -> Vec<(&'static str, String)> {
         let added = server - floor;
         rows.push((
             "ratio",
-            format!("{ratio:.2}: a message costs the system calls {floor:.2} µs whoever makes them; drumfire adds {added:.2} µs"),
+            format!("{ratio:.2}: a message costs {} {floor:.2} µs whoever makes them; drumfire adds {added:.2} µs",
+                if report.suite.is_some() { "system calls and AEAD" } else { "the system calls" }),
         ));
     }
     rows
+}
+
+/// What the floor does.
+pub(crate) fn floor_words(suite: Option<Suite>) -> String {
+    let echo = "a bare recvmmsg/sendmmsg echo";
+    match suite {
+        None => echo.to_owned(),
+        Some(suite) => format!(
+            "{echo} that seals and opens each message with {}, two keys a client,",
+            suite.aead()
+        ),
+    }
 }
 
 /// Mean times of the stages.

@@ -3,7 +3,9 @@
 use crate::secure::dtls::{
     ClientAuthentication, ClientConfig, ClientTrust, Common, ServerConfig, SuiteChoice,
 };
-use crate::settings::{self, NetworkSettings, SecureClient, SecureServer, SuitePreference};
+use crate::settings::{
+    self, NetworkSettings, SecureClient, SecureServer, SuiteOffer, SuitePreference,
+};
 
 /// Largest datagram of a handshake, in bytes: fits every path of today.
 const MTU: usize = 1_200;
@@ -44,6 +46,12 @@ pub(super) fn client(client: &SecureClient, settings: &NetworkSettings) -> Optio
     let (trust, name) = client.expected_server()?;
     let mut config = ClientConfig::new(trust, name);
     config.identity = client.shown().cloned();
+    // GCM has a nonce in its records, ChaCha20 has none.
+    config.suites.retain(|suite| match client.offer() {
+        SuiteOffer::All => true,
+        SuiteOffer::Aes256Gcm => suite.explicit_nonce(),
+        SuiteOffer::ChaCha20Poly1305 => !suite.explicit_nonce(),
+    });
     config.common = common(settings);
     #[cfg(feature = "key-log")]
     {

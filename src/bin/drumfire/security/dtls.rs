@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use drumfire::settings::{ClientAuthentication, SecureClient, SecureServer};
+use drumfire::settings::{ClientAuthentication, SecureClient, SecureServer, SuiteOffer};
 use drumfire::{Identity, NetworkDriver, NetworkSettings, Trust, WallTime};
 
-use super::{ClientAuth, ClientSecurity, Mode, OWN_NAME, OwnKey, Protection, ServerSecurity};
+use super::{
+    ClientAuth, ClientSecurity, Mode, OWN_NAME, OwnKey, Protection, ServerSecurity, Suite,
+};
 use crate::certs::made::Order;
 use crate::certs::{KeyKind, files};
 use crate::failure::{Failure, While};
@@ -40,7 +42,11 @@ pub(super) fn server(args: &ServerSecurity) -> Result<Mode, Failure> {
 
 pub(super) fn client(args: &ClientSecurity, host: &str) -> Result<Mode, Failure> {
     let name = args.server_name.as_deref().unwrap_or(host);
-    let mut client = SecureClient::new(name);
+    let mut client = SecureClient::new(name).suites(match args.suite {
+        None => SuiteOffer::All,
+        Some(Suite::Aes) => SuiteOffer::Aes256Gcm,
+        Some(Suite::Chacha20) => SuiteOffer::ChaCha20Poly1305,
+    });
     if let Some(text) = &args.ca_text {
         client = client.ca_pem(text)?;
     } else if let Some(path) = &args.ca {

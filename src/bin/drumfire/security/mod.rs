@@ -86,6 +86,43 @@ pub(crate) enum OwnKey {
     Rsa,
 }
 
+/// A cipher suite, as far as its AEAD.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Suite {
+    /// AES-256-GCM.
+    #[default]
+    Aes,
+    /// ChaCha20-Poly1305, which stock clients put first.
+    Chacha20,
+}
+
+impl Suite {
+    /// The AEAD's name.
+    pub(crate) fn aead(self) -> &'static str {
+        match self {
+            Self::Aes => "AES-256-GCM",
+            Self::Chacha20 => "ChaCha20-Poly1305",
+        }
+    }
+
+    /// As an argument.
+    fn argument(self) -> &'static str {
+        match self {
+            Self::Aes => "aes",
+            Self::Chacha20 => "chacha20",
+        }
+    }
+
+    /// Bytes a record is longer than what it carries: header and tag, and GCM's explicit nonce.
+    pub(crate) fn expansion(self) -> usize {
+        match self {
+            Self::Aes => 37,
+            Self::Chacha20 => 29,
+        }
+    }
+}
+
 /// Said to `serve`.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ServerSecurity {
@@ -141,6 +178,9 @@ pub(crate) struct ClientSecurity {
     /// PEM file of that certificate's private key.
     #[arg(long, value_name = "FILE", requires_all = ["secure", "certificate"])]
     pub(crate) private_key: Option<PathBuf>,
+    /// The cipher suite to offer [default: all, the one this processor is faster with first].
+    #[arg(long, value_name = "SUITE", value_enum, requires = "secure")]
+    pub(crate) suite: Option<Suite>,
     #[command(flatten)]
     pub(crate) key_log: KeyLogArgs,
     /// The CA itself, as PEM text.
@@ -167,6 +207,15 @@ pub(crate) struct OwnSecurity {
     /// An RSA-2048 identity instead, as in Unity's manual.
     #[arg(long, conflicts_with = "plain")]
     pub(crate) rsa: bool,
+    /// The cipher suite of all connections.
+    #[arg(
+        long,
+        value_name = "SUITE",
+        value_enum,
+        default_value = "aes",
+        conflicts_with = "plain"
+    )]
+    suite: Suite,
 }
 
 impl ServerSecurity {
@@ -209,12 +258,22 @@ impl OwnSecurity {
         Protection::of(!self.plain)
     }
 
+    /// The cipher suite, where there is one.
+    pub(crate) fn suite(self) -> Option<Suite> {
+        (!self.plain).then_some(self.suite)
+    }
+
     /// Whether it can be done at all: asked before anything is started.
     pub(crate) fn check(self) -> Result<(), Failure> {
         if self.plain {
             return Ok(());
         }
         secure::check()
+    }
+
+    /// Arguments of the floor's process.
+    pub(crate) fn floor_arguments(self) -> Vec<String> {
+        self.suite().map_or_else(Vec::new, suite_arguments)
     }
 
     /// Arguments of the server's process.
@@ -228,14 +287,19 @@ impl OwnSecurity {
 }
 
 /// Arguments of the clients' process of a server that said it made its identity under this CA.
-pub(crate) fn client_arguments(ca: Option<&str>) -> Vec<String> {
+pub(crate) fn client_arguments(ca: Option<&str>, suite: Option<Suite>) -> Vec<String> {
     let words = |words: &'static [&str]| words.iter().map(|word| (*word).to_owned());
     match ca {
         Some(ca) => words(&["--secure", "--server-name", OWN_NAME])
             .chain([format!("--ca-text={ca}")])
+            .chain(suite.map(suite_arguments).unwrap_or_default())
             .collect(),
         None => words(&["--plain"]).collect(),
     }
+}
+
+fn suite_arguments(suite: Suite) -> Vec<String> {
+    vec!["--suite".to_owned(), suite.argument().to_owned()]
 }
 
 /// Neither of two command lines was meant for sure.

@@ -4,7 +4,18 @@
 //! no timers, no retries, no order, no limits. It knows just enough of the connection protocol to be
 //! sent the same load: a request is accepted, data goes back as it came.
 //!
-//! Its cost is the unit others are measured in: a ratio of 1.10 is ten percent over the bare system calls.
+//! With `--suite` it also seals and opens each message once, with a bare AEAD and two keys a client
+//! (`aead`). Its datagrams are not encrypted for that: whoever sends the load makes its messages
+//! [`Suite::expansion`] longer, so that they are as long as records.
+//!
+//! Its cost is the unit others are measured in: a ratio of 1.10 is ten percent over the bare system
+//! calls, and over the bare AEAD where there is one.
+
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod aead;
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+#[path = "no_aead.rs"]
+mod aead;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,6 +26,8 @@ use drumfire::interface::{
     NetworkInterface, Received, SendReport, Transmit, UdpInterface, UdpOptions,
 };
 
+use aead::Keys;
+
 use crate::args::FloorArgs;
 use crate::clock::now;
 use crate::failure::{Failure, Verdict};
@@ -23,6 +36,7 @@ use crate::histogram::Histogram;
 use crate::process;
 use crate::protocol::{Figures, Packets, ServerLine};
 use crate::say;
+use crate::security::Suite;
 use crate::stop::Stop;
 
 /// A connection's name on the wire, in both directions.
@@ -56,6 +70,8 @@ pub(crate) fn run(args: &FloorArgs) -> Result<Verdict, Failure> {
         interface,
         batch: ReceiveBatch::new(SLOT),
         peers: HashMap::new(),
+        suite: args.suite,
+        scratch: Vec::new(),
         report: SendReport::default(),
         packets: Packets::default(),
         echoed: 0,
@@ -71,7 +87,7 @@ pub(crate) fn run(args: &FloorArgs) -> Result<Verdict, Failure> {
     let mut unused = Histogram::new();
     while !stop.requested() {
         floor.interface.wait(NAP);
-        floor.drain();
+        floor.drain()?;
         reporter.answer(&mut unused, |_| floor.figures(process_figures(started)));
     }
     Ok(Verdict::Good)
@@ -80,8 +96,11 @@ pub(crate) fn run(args: &FloorArgs) -> Result<Verdict, Failure> {
 struct Floor {
     interface: UdpInterface,
     batch: ReceiveBatch,
-    /// Who may be answered, and how often that happened.
-    peers: HashMap<Token, u64>,
+    /// Who may be answered.
+    peers: HashMap<Token, Peer>,
+    suite: Option<Suite>,
+    /// The message that is sealed and opened.
+    scratch: Vec<u8>,
     report: SendReport,
     packets: Packets,
     echoed: u64,
@@ -89,24 +108,43 @@ struct Floor {
     unsent: u64,
 }
 
+/// A client.
+struct Peer {
+    /// None without a suite.
+    keys: Option<Keys>,
+    /// Messages that came.
+    messages: u64,
+}
+
+impl Peer {
+    fn new(suite: Option<Suite>) -> Result<Self, Failure> {
+        Ok(Self {
+            keys: suite.map(Keys::new).transpose()?,
+            messages: 0,
+        })
+    }
+}
+
 impl Floor {
     /// Answers everything that waits.
-    fn drain(&mut self) {
+    fn drain(&mut self) -> Result<(), Failure> {
         loop {
             self.batch.clear();
             let received = self.interface.receive(&mut self.batch);
-            self.answer();
+            self.answer()?;
             if received != Received::More {
-                return;
+                return Ok(());
             }
         }
     }
 
-    fn answer(&mut self) {
+    fn answer(&mut self) -> Result<(), Failure> {
         let Self {
             interface,
             batch,
             peers,
+            suite,
+            scratch,
             report,
             packets,
             echoed,
@@ -119,12 +157,19 @@ impl Floor {
             let to = &path.remote;
             match Packet::read(bytes) {
                 Packet::Request(token) => {
-                    peers.insert(token, 0);
+                    peers.insert(token, Peer::new(*suite)?);
                     accepts.push((to, accept(token)));
                 }
                 Packet::Data(token) => {
-                    if let Some(messages) = peers.get_mut(&token) {
-                        *messages += 1;
+                    if let Some(peer) = peers.get_mut(&token) {
+                        peer.messages += 1;
+                        if let (Some(keys), Some(suite)) = (&mut peer.keys, *suite) {
+                            let length = bytes.len().saturating_sub(suite.expansion());
+                            let message = bytes.get(..length).unwrap_or_default();
+                            if !keys.seal_and_open(message, scratch) {
+                                return Err(Failure::new("the AEAD does not open what it sealed"));
+                            }
+                        }
                         answers.push(Transmit {
                             to,
                             from: None,
@@ -145,13 +190,14 @@ impl Floor {
             bytes,
         }));
         if answers.is_empty() {
-            return;
+            return Ok(());
         }
         interface.send(&answers, report);
         let sent = report.done.saturating_sub(report.faults.len());
         packets.outgoing += sent as u64;
         *echoed += sent.min(data) as u64;
         *unsent += answers.len().saturating_sub(sent) as u64;
+        Ok(())
     }
 
     fn figures(&self, mut figures: Figures) -> Figures {
