@@ -105,6 +105,11 @@ fn a_steady_update_allocates_nothing_and_a_spread_one_only_its_spawns() {
     );
 
     idle_connections_cost_at_most_a_kibibyte();
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    {
+        secure::steady_updates_of_both_sides_allocate_nothing();
+        secure::idle_connections_cost_at_most_four_kibibytes();
+    }
 }
 
 /// Part of the one test of this file: the counters are the process's.
@@ -145,4 +150,120 @@ fn idle_connections_cost_at_most_a_kibibyte() {
     let each = (many - few) / (4096 - 64);
     println!("{each} bytes an idle connection");
     assert!(each <= 1024, "{each} bytes an idle connection");
+}
+
+/// More parts of the one test, over DTLS.
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod secure {
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    use drumfire::id::NetworkPipeline;
+    use drumfire::settings::{InlineThreshold, NetworkSettingsBuilder, SecureClient, SecureServer};
+    use drumfire::{NetworkConnection, NetworkDriver, NetworkEvent, NetworkSettings};
+
+    use super::raw_clients::{PAYLOAD, answer};
+    use super::{ALLOCATIONS, IN_USE};
+
+    /// A driver of one client, and its connection.
+    type Client = (NetworkDriver, NetworkConnection);
+
+    fn quiet(builder: NetworkSettingsBuilder) -> NetworkSettings {
+        builder
+            .inline_threshold(InlineThreshold::AlwaysInline)
+            .heartbeat_timeout(Duration::ZERO)
+            .disconnect_timeout(Duration::ZERO)
+            .max_connections_per_ip(0)
+            .build()
+            .unwrap()
+    }
+
+    fn server() -> NetworkDriver {
+        let identity = SecureServer::from_pem(
+            include_str!("../certs/ecdsa-server.pem"),
+            include_str!("../certs/ecdsa-server.key"),
+        )
+        .unwrap();
+        let settings = quiet(NetworkSettings::builder().secure_server(identity));
+        let mut server = NetworkDriver::new(settings).unwrap();
+        server.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        server.listen().unwrap();
+        server
+    }
+
+    /// Connects another client.
+    fn connect(server: &mut NetworkDriver) -> Client {
+        let trust = SecureClient::new("server.drumfire.test")
+            .ca_pem(include_str!("../certs/ecdsa-server-ca.pem"))
+            .unwrap();
+        let settings = quiet(NetworkSettings::builder().secure_client(trust));
+        let mut client = NetworkDriver::new(settings).unwrap();
+        let connection = client.connect(server.local_endpoint()).unwrap();
+        for _ in 0..100_000 {
+            client.update();
+            server.update();
+            while server.accept().is_some() {}
+            if let Some((_, NetworkEvent::Connect { .. })) = client.pop_event() {
+                return (client, connection);
+            }
+        }
+        panic!("no secure connection");
+    }
+
+    /// One message of every client, echoed.
+    fn round(server: &mut NetworkDriver, clients: &mut [Client]) {
+        for (client, connection) in &mut *clients {
+            let mut message = client
+                .begin_send(NetworkPipeline::NULL, *connection)
+                .unwrap();
+            message.write_bytes(&[7; PAYLOAD]);
+            message.end_send().unwrap();
+            client.schedule_flush_send().complete();
+        }
+        server.update();
+        server.to_concurrent().iter_mut().for_each(answer);
+        server.schedule_flush_send().complete();
+        for (client, _) in clients {
+            client.update();
+            let echoed = matches!(client.pop_event(), Some((_, NetworkEvent::Data { .. })));
+            assert!(echoed, "a message was not echoed");
+        }
+    }
+
+    pub(super) fn steady_updates_of_both_sides_allocate_nothing() {
+        let rounds = 50;
+        let mut server = server();
+        let mut clients: Vec<_> = (0..20).map(|_| connect(&mut server)).collect();
+        (0..4).for_each(|_| round(&mut server, &mut clients));
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        (0..rounds).for_each(|_| round(&mut server, &mut clients));
+        assert_eq!(
+            ALLOCATIONS.load(Ordering::Relaxed) - before,
+            0,
+            "allocations of {rounds} secure rounds, server and clients"
+        );
+    }
+
+    pub(super) fn idle_connections_cost_at_most_four_kibibytes() {
+        let bytes = |clients: usize| {
+            let before = IN_USE.load(Ordering::Relaxed);
+            let mut server = server();
+            for _ in 0..clients {
+                // It falls silent without a word, and what it held is given back.
+                drop(connect(&mut server));
+            }
+            for _ in 0..40 {
+                server.update();
+            }
+            while server.pop_event().is_some() {}
+            assert_eq!(server.connections().count(), clients);
+            let used = IN_USE.load(Ordering::Relaxed) - before;
+            drop(server);
+            used
+        };
+        let (few, many) = (bytes(64), bytes(512));
+        let each = (many - few) / (512 - 64);
+        println!("{each} bytes an idle secure connection");
+        assert!(each <= 4096, "{each} bytes an idle secure connection");
+    }
 }

@@ -50,7 +50,7 @@ fn open(
     inward: &mut Flow,
     now: Timestamp,
 ) {
-    let whole = arrival.clone();
+    let start = arrival.range.start;
     arrival.kind = ArrivalKind::Spent;
     let mut refused = None;
     let mut used = false;
@@ -71,17 +71,18 @@ fn open(
                 continue;
             }
         };
-        let opened = Arrival {
-            kind,
-            range: whole.range.start + range.start..whole.range.start + range.end,
-            ..whole.clone()
-        };
+        let range = start + range.start..start + range.end;
         if arrival.kind == ArrivalKind::Spent {
-            *arrival = opened;
+            arrival.kind = kind;
+            arrival.range = range;
         } else {
             // A datagram is one arrival for the counters: what its first record held.
             inward.entered += 1;
-            more.push(opened);
+            more.push(Arrival {
+                kind,
+                range,
+                ..arrival.clone()
+            });
         }
     }
     if arrival.kind == ArrivalKind::Spent {
