@@ -173,11 +173,18 @@ impl DropReason {
 
 /// One counter for each [`DropReason`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drops([u64; DropReason::ALL.len()]);
+pub struct Drops {
+    counts: [u64; DropReason::ALL.len()],
+    /// Whether any is not 0: mostly none is, and merging costs nothing then.
+    any: bool,
+}
 
 impl Default for Drops {
     fn default() -> Self {
-        Self([0; DropReason::ALL.len()])
+        Self {
+            counts: [0; DropReason::ALL.len()],
+            any: false,
+        }
     }
 }
 
@@ -189,33 +196,38 @@ impl Drops {
 
     /// Counts `more` at once.
     pub(crate) fn add(&mut self, reason: DropReason, more: u64) {
-        if let Some(counter) = self.0.get_mut(reason as usize) {
+        if let Some(counter) = self.counts.get_mut(reason as usize) {
             *counter += more;
+            self.any |= more != 0;
         }
     }
 
     /// Adds another set of counters and empties it.
     pub(crate) fn take_from(&mut self, other: &mut Self) {
-        for (to, from) in self.0.iter_mut().zip(&mut other.0) {
+        if !std::mem::take(&mut other.any) {
+            return;
+        }
+        self.any = true;
+        for (to, from) in self.counts.iter_mut().zip(&mut other.counts) {
             *to += std::mem::take(from);
         }
     }
 
     /// How many were dropped for `reason`.
     pub fn get(&self, reason: DropReason) -> u64 {
-        self.0.get(reason as usize).copied().unwrap_or(0)
+        self.counts.get(reason as usize).copied().unwrap_or(0)
     }
 
     /// How many were dropped in all.
     pub fn total(&self) -> u64 {
-        self.0.iter().sum()
+        self.counts.iter().sum()
     }
 
     /// Reasons that occurred, with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
         DropReason::ALL
             .into_iter()
-            .zip(self.0)
+            .zip(self.counts)
             .filter(|(_, count)| *count > 0)
     }
 }

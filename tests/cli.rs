@@ -62,6 +62,9 @@ const KEYS: &[&str] = &[
     "server/packets/in",
     "server/packets/out",
     "server/drops",
+    "handshakes/completed",
+    "handshakes/failed",
+    "handshakes/server_cpu_us_each",
     "client/cpu_us_per_message",
     "floor/cpu_us_per_message",
     "ratio_to_floor",
@@ -120,6 +123,7 @@ impl Server {
     fn start(arguments: &[&str]) -> Self {
         let mut process = drumfire(&["serve", "--bind", "127.0.0.1:0"])
             .args(arguments)
+            .args((!arguments.contains(&"--secure")).then_some("--plain"))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -181,15 +185,13 @@ fn reason(driver: &mut NetworkDriver) -> DisconnectReason {
     panic!("still connected");
 }
 
-const SMALL: &[&str] = &[
-    "--clients",
-    "20",
-    "--duration",
-    "0.5",
-    "--warmup",
-    "0.2",
-    "--plain",
-];
+/// What the demo of this build is: a build without a provider has plain connections only.
+const HAS_PROVIDER: bool = cfg!(any(feature = "aws-lc-rs", feature = "ring"));
+const SECURE: &str = if HAS_PROVIDER { "dtls" } else { "none" };
+const HANDSHAKES: u64 = if HAS_PROVIDER { 20 } else { 0 };
+const UNLESS_SECURE: &[&str] = if HAS_PROVIDER { &[] } else { &["--plain"] };
+
+const SMALL: &[&str] = &["--clients", "20", "--duration", "0.5", "--warmup", "0.2"];
 
 fn small(command: &[&'static str], more: &[&'static str]) -> Vec<&'static str> {
     [command, SMALL, more].concat()
@@ -197,7 +199,7 @@ fn small(command: &[&'static str], more: &[&'static str]) -> Vec<&'static str> {
 
 #[test]
 fn a_small_demo_loses_nothing_and_its_json_has_every_key() {
-    let output = run(&small(&["demo"], &["--json", "-"]));
+    let output = run(&[&small(&["demo"], &["--json", "-"]), UNLESS_SECURE].concat());
     let errors = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{errors}");
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -211,10 +213,105 @@ fn a_small_demo_loses_nothing_and_its_json_has_every_key() {
     assert!(at(&json, "server/cpu_us_per_message").as_f64().unwrap() > 0.0);
     assert!(at(&json, "ratio_to_floor").as_f64().unwrap() > 0.0);
     assert_eq!(at(&json, "window"), &Value::Null);
+    assert_eq!(at(&json, "secure"), SECURE);
+    assert_eq!(at(&json, "handshakes/completed"), HANDSHAKES);
+    assert_eq!(at(&json, "handshakes/failed"), 0);
     // The table went to stderr, since stdout carries JSON.
     for part in ["lost", "round trip", "three things to try next"] {
         assert!(errors.contains(part), "{part} is not in {errors}");
     }
+}
+
+#[test]
+fn a_plain_demo_says_that_it_is() {
+    let output = run(&small(&["demo"], &["--plain", "--json", "-"]));
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(at(&json, "secure"), "none");
+    assert_eq!(at(&json, "handshakes/completed"), 0);
+    assert!(errors.contains("not encrypted"), "{errors}");
+}
+
+#[test]
+fn who_does_not_say_how_messages_travel_is_shown_both_command_lines() {
+    for (command, secure, plain) in [
+        (
+            &["serve"][..],
+            "drumfire serve --secure --certificate server.pem --private-key server.key",
+            "drumfire serve --plain",
+        ),
+        (
+            &["client", "game.example:7777"],
+            "drumfire client game.example:7777 --secure --ca server-ca.pem",
+            "drumfire client game.example:7777 --plain",
+        ),
+        (
+            &["ping", "game.example:7777"],
+            "drumfire ping game.example:7777 --secure --ca server-ca.pem",
+            "drumfire ping game.example:7777 --plain",
+        ),
+    ] {
+        let output = run(command);
+        assert_eq!(output.status.code(), Some(2));
+        let errors = text(&output.stderr);
+        for line in [secure, plain] {
+            assert!(errors.lines().any(|said| said.trim() == line), "{errors}");
+        }
+        let both = run(&[command, &["--secure", "--plain"]].concat());
+        assert_eq!(both.status.code(), Some(2), "{}", text(&both.stderr));
+    }
+}
+
+#[test]
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+fn a_secure_server_and_its_clients_take_files_and_say_why_not() {
+    let file = |name: &str| format!("{}/certs/{name}", env!("CARGO_MANIFEST_DIR"));
+    let certificate = ["--certificate", &file("ecdsa-server.pem")];
+    let key = ["--private-key", &file("ecdsa-server.key")];
+    let players = ["--ca", &file("ecdsa-client-ca.pem")];
+    let server =
+        Server::start(&[&["--secure", "--echo"][..], &certificate, &key, &players].concat());
+    let client = |ca: &str, more: &[&str]| {
+        let ca = ["--secure", "--ca", &file(ca)];
+        run(&[&["ping", &server.endpoint, "--count", "2"], &ca[..], more].concat())
+    };
+    let player = [
+        "--certificate",
+        &file("ecdsa-client.pem"),
+        "--private-key",
+        &file("ecdsa-client.key"),
+    ];
+    // 127.0.0.1 is the name that is connected to, and one of the certificate's.
+    let good = client("ecdsa-server-ca.pem", &player);
+    assert!(
+        text(&good.stdout).contains("2 of 2 came back"),
+        "{}",
+        text(&good.stderr)
+    );
+    for (ca, name, part) in [
+        (
+            "ecdsa-server-ca.pem",
+            "other.example",
+            "not for `other.example`",
+        ),
+        (
+            "rsa-server-ca.pem",
+            "localhost",
+            "none of the given CA certificates",
+        ),
+    ] {
+        let bad = client(ca, &[&player[..], &["--server-name", name]].concat());
+        assert_eq!(bad.status.code(), Some(2));
+        assert!(text(&bad.stdout).contains(part), "{}", text(&bad.stdout));
+    }
+    let lacking = run(&["serve", "--secure"]);
+    assert_eq!(lacking.status.code(), Some(2));
+    assert!(
+        text(&lacking.stderr).contains("drumfire certs new"),
+        "{}",
+        text(&lacking.stderr)
+    );
 }
 
 #[test]
@@ -229,7 +326,7 @@ fn a_demo_with_the_receive_buffer_of_stock_linux_loses_nothing() {
         "--warmup",
         "0.2",
     ];
-    let output = run(&[&["demo"], &stock[..]].concat());
+    let output = run(&[&["demo"], &stock[..], UNLESS_SECURE].concat());
     let out = text(&output.stdout);
     assert_eq!(
         output.status.code(),
@@ -247,7 +344,7 @@ fn a_window_keeps_as_many_messages_under_way() {
     let arguments = [
         &["client", server.endpoint.as_str()],
         SMALL,
-        &["--window", "4", "--json", "-"],
+        &["--plain", "--window", "4", "--json", "-"],
     ]
     .concat();
     let output = run(&arguments);
@@ -263,7 +360,7 @@ fn a_window_keeps_as_many_messages_under_way() {
 #[test]
 fn a_client_of_a_server_that_does_not_echo_says_so_and_fails() {
     let server = Server::start(&[]);
-    let arguments = [&["client", server.endpoint.as_str()], SMALL].concat();
+    let arguments = [&["client", server.endpoint.as_str(), "--plain"], SMALL].concat();
     let output = run(&arguments);
     assert_eq!(output.status.code(), Some(1));
     assert!(
@@ -275,7 +372,14 @@ fn a_client_of_a_server_that_does_not_echo_says_so_and_fails() {
 
 #[test]
 fn serve_refuses_a_stage_that_does_not_exist() {
-    let output = run(&["serve", "--bind", "127.0.0.1:0", "--pipelines", "N;UX"]);
+    let output = run(&[
+        "serve",
+        "--plain",
+        "--bind",
+        "127.0.0.1:0",
+        "--pipelines",
+        "N;UX",
+    ]);
     assert_eq!(output.status.code(), Some(2));
     let errors = text(&output.stderr);
     assert!(errors.contains("no stage is called X"), "{errors}");
@@ -287,7 +391,13 @@ fn a_client_echoes_over_every_kind_of_pipeline() {
     let server = Server::start(&["--echo", "--pipelines", all]);
     for pipeline in ["none", "U", "R", "FR"] {
         let arguments = [
-            &["client", server.endpoint.as_str(), "--pipelines", all],
+            &[
+                "client",
+                "--plain",
+                server.endpoint.as_str(),
+                "--pipelines",
+                all,
+            ],
             &["--pipeline", pipeline][..],
             SMALL,
         ]
@@ -307,7 +417,7 @@ fn a_client_echoes_over_every_kind_of_pipeline() {
 fn a_port_in_use_is_named_with_the_remedy() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = run(&["serve", "--bind", &address]);
+    let output = run(&["serve", "--plain", "--bind", &address]);
     assert_eq!(output.status.code(), Some(2));
     let errors = text(&output.stderr);
     assert!(
@@ -358,7 +468,7 @@ fn serve_says_once_what_clients_of_the_wrong_kind_need() {
 fn serve_leaves_its_counters_in_the_file_it_was_told() {
     let file = std::env::temp_dir().join(format!("drumfire-cli-{}.json", std::process::id()));
     let mut server = Server::start(&["--echo", "--stats-json", file.to_str().unwrap()]);
-    let ping = run(&["ping", &server.endpoint, "--count", "3"]);
+    let ping = run(&["ping", &server.endpoint, "--plain", "--count", "3"]);
     assert_eq!(ping.status.code(), Some(0), "{}", text(&ping.stderr));
     assert!(
         text(&ping.stdout).contains("3 of 3 came back"),
@@ -376,7 +486,7 @@ fn serve_leaves_its_counters_in_the_file_it_was_told() {
 #[test]
 fn ping_of_a_server_without_echo_explains_what_it_can_measure() {
     let server = Server::start(&[]);
-    let output = run(&["ping", &server.endpoint, "--timeout", "0.5"]);
+    let output = run(&["ping", &server.endpoint, "--plain", "--timeout", "0.5"]);
     assert_eq!(output.status.code(), Some(0));
     let out = text(&output.stdout);
     assert!(
@@ -391,6 +501,7 @@ fn ping_of_nobody_fails_and_says_what_to_look_for() {
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let output = run(&[
         "ping",
+        "--plain",
         &silent.local_addr().unwrap().to_string(),
         "--timeout",
         "0.3",
@@ -405,7 +516,7 @@ fn ping_of_nobody_fails_and_says_what_to_look_for() {
 
 #[test]
 fn bench_refuses_times_too_short_to_mean_anything() {
-    let output = run(&["bench", "--duration", "1"]);
+    let output = run(&["bench", "--plain", "--duration", "1"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
         text(&output.stderr).contains("processor time needs"),

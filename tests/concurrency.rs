@@ -229,7 +229,7 @@ fn the_global_pool_and_own_pools_pinned_or_not_serve_alike_from_any_thread() {
         let spread = settings()
             .workers(workers)
             .inline_threshold(InlineThreshold::NeverInline);
-        let mut session = || {
+        let session = || {
             let mut world = World::new(spread.clone(), 130);
             for &connection in &world.connections.clone() {
                 let mut writer = world

@@ -166,6 +166,12 @@ impl Egress {
         (all, &mut self.scratch)
     }
 
+    /// Forgets what has become empty.
+    pub(crate) fn forget_empty(&mut self) {
+        self.data.retain(|outgoing| outgoing.len > 0);
+        self.controls.retain(|outgoing| outgoing.len > 0);
+    }
+
     /// How many datagrams are to be sent.
     pub(crate) fn len(&self) -> usize {
         self.data.len() + self.controls.len()

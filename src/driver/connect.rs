@@ -221,9 +221,7 @@ impl NetworkDriver {
         if let Some(slot) = shard.links.get_mut(connection.lane()) {
             *slot = Some(link);
         }
-        if let Some(deadline) = shard.deadlines.get_mut(connection.lane()) {
-            deadline.at = Timestamp::ZERO;
-        }
+        shard.rouse(connection.lane(), Timestamp::ZERO);
         if let Some(wake) = back.core.wake.get_mut(connection.shard()) {
             wake.at = Timestamp::ZERO;
         }

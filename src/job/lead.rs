@@ -5,20 +5,25 @@
 //! connection's datagrams keep their order; it is served and sent once, with the last slice, so
 //! acknowledgements ride along and runs to one peer stay whole.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::back::{Back, Phase};
+use super::back::{Back, Core, Phase};
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 use super::handshakes;
-use super::shard::is_due;
+use super::shard::{Shard, is_due};
 use super::site::Mode;
 use super::task::Task;
 use super::timing::Stopwatch;
-use super::work::{Work, run};
-use super::{finish, receive, route};
+use super::work::{self, Work, run};
+use super::{finish, receive, route, send};
 use crate::buffer::batch::{BATCH_SIZE, ReceiveBatch};
+use crate::buffer::desk::Desk;
+use crate::counters::DropReason;
 use crate::id::LANES_PER_SHARD;
 use crate::interface::Received;
+use crate::link::Deadline;
+use crate::time::Now;
 
 /// The hand-over of a driver.
 pub(crate) type Crew = Task<Box<Back>, Work>;
@@ -51,9 +56,11 @@ impl Back {
             } else {
                 Mode::Last
             };
-            self.serve_all(crew, out, mode);
+            self.serve_all(crew, out, mode, &mut watch);
             self.core.phase = Phase::Chained;
-            let mut watch = Stopwatch::start();
+            if crew.is_some() {
+                watch.restart();
+            }
             #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
             if mode == Mode::Last {
                 handshakes::handshakes(self, &mut watch);
@@ -123,44 +130,96 @@ impl Back {
     }
 
     /// Processes the last slice of every shard, serves it and sends.
-    fn serve_all(&mut self, crew: Option<&Crew>, mut out: usize, mode: Mode) {
-        if let Some(crew) = crew {
-            self.work_off(crew, &mut out);
+    fn serve_all(&mut self, crew: Option<&Crew>, out: usize, mode: Mode, watch: &mut Stopwatch) {
+        match crew {
+            Some(crew) => self.serve_with(crew, out, mode),
+            None => self.serve_here(mode, watch),
         }
-        let now = self.core.site.now;
+        self.core.staged = 0;
+    }
+
+    /// The same with a crew: each shard is served and sent by whoever takes it.
+    fn serve_with(&mut self, crew: &Crew, mut out: usize, mode: Mode) {
+        self.work_off(crew, &mut out);
         for index in 0..self.shards.len() {
-            let busy = self
-                .core
-                .staging
-                .get(index)
-                .is_some_and(|staging| staging.given || !staging.runs.is_empty())
-                || self
-                    .desks
-                    .get_mut(index)
-                    .is_some_and(|desk| desk.written() != 0)
-                || mode == Mode::Last
-                    && self
-                        .core
-                        .wake
-                        .get(index)
-                        .is_some_and(|deadline| is_due(deadline, now));
-            if !busy {
+            if !self.is_busy(index, mode) {
                 continue;
             }
             self.outcome.served.push(index);
-            let Some(work) = self.send_out(index, mode) else {
-                continue;
-            };
-            match crew {
-                Some(crew) => self.give_away(work, crew, &mut out),
-                None => self.take_in(run(work)),
+            if let Some(work) = self.send_out(index, mode) {
+                self.give_away(work, crew, &mut out);
             }
         }
-        if let Some(crew) = crew {
-            crew.announce();
-            self.work_off(crew, &mut out);
+        crew.announce();
+        self.work_off(crew, &mut out);
+    }
+
+    /// The same on this thread: shard after shard is served where it lies, then all are sent
+    /// together. Few datagrams are spread over many shards here, so nothing is done a shard that can
+    /// be done once: no clock is read, and no call of the interface made.
+    fn serve_here(&mut self, mode: Mode, watch: &mut Stopwatch) {
+        let site = self.core.site.clone();
+        let before = self.outcome.served.len();
+        for index in 0..self.shards.len() {
+            if !self.is_busy(index, mode) {
+                continue;
+            }
+            if let (Some(Some(shard)), Some(desk)) =
+                (self.shards.get_mut(index), self.desks.get_mut(index))
+            {
+                load(&mut self.core, shard, desk, mode);
+                work::process(shard, desk, &site, mode, watch);
+                self.outcome.served.push(index);
+            }
         }
-        self.core.staged = 0;
+        watch.lap(&mut self.core.times.process);
+        let served = self.outcome.served.get(before..).unwrap_or_default();
+        let Core {
+            report, sent, wake, ..
+        } = &mut self.core;
+        let all = AssertUnwindSafe(|| {
+            let (shards, desks) = (&mut self.shards, &mut self.desks);
+            send::send_all(shards, desks, served, &*site.interface, report, sent);
+        });
+        let panicked = catch_unwind(all).is_err();
+        for (shard, desk) in send::chosen(&mut self.shards, &mut self.desks, served) {
+            send::clear(shard, desk);
+            note_wake(wake, shard, site.now);
+        }
+        if panicked {
+            self.abandon();
+        }
+        watch.lap(&mut self.core.times.send);
+    }
+
+    /// The interface panicked: what it was to send is lost, the connections are not.
+    fn abandon(&mut self) {
+        let Core { inward, sent, .. } = &mut self.core;
+        inward.drops.count(DropReason::InternalError);
+        let mut kept = 0;
+        for shard in self.shards.iter_mut().flatten() {
+            sent.take_from(&mut shard.sent);
+            kept += u64::try_from(shard.deferred.len()).unwrap_or(0);
+        }
+        let lost = sent.queued().saturating_sub(kept);
+        sent.drops.add(DropReason::InternalError, lost);
+    }
+
+    /// Whether a shard has anything to do.
+    fn is_busy(&mut self, index: usize, mode: Mode) -> bool {
+        let core = &self.core;
+        core.staging
+            .get(index)
+            .is_some_and(|staging| staging.given || !staging.runs.is_empty())
+            || self
+                .desks
+                .get_mut(index)
+                .is_some_and(|desk| desk.written() != 0)
+            || mode == Mode::Last
+                && core
+                    .wake
+                    .get(index)
+                    .is_some_and(|deadline| is_due(deadline, core.site.now))
     }
 
     /// Gives every shard with arrivals to the crew.
@@ -196,16 +255,7 @@ impl Back {
     fn send_out(&mut self, index: usize, mode: Mode) -> Option<Work> {
         let mut shard = self.shards.get_mut(index)?.take()?;
         let mut desk = std::mem::take(self.desks.get_mut(index)?);
-        let staging = self.core.staging.get_mut(index)?;
-        std::mem::swap(&mut shard.runs, &mut staging.runs);
-        // Lanes that were opened while the shard was out.
-        let lanes = shard.runs.lanes().max(desk.lanes());
-        shard.grow(lanes);
-        desk.grow(lanes);
-        if mode == Mode::Last {
-            staging.counts = [0; LANES_PER_SHARD];
-        }
-        staging.given = mode == Mode::Slice;
+        load(&mut self.core, &mut shard, &mut desk, mode);
         Some(Work {
             shard,
             desk,
@@ -220,13 +270,8 @@ impl Back {
             shard, desk, mode, ..
         } = work;
         let index = shard.index;
-        if mode != Mode::Slice
-            && let Some(wake) = self.core.wake.get_mut(index)
-        {
-            *wake = shard.next_deadline();
-            if !shard.deferred.is_empty() {
-                wake.at = self.core.site.now.at;
-            }
+        if mode != Mode::Slice {
+            note_wake(&mut self.core.wake, &shard, self.core.site.now);
         }
         if let (Some(home), Some(place)) = (self.shards.get_mut(index), self.desks.get_mut(index)) {
             *home = Some(shard);
@@ -263,6 +308,36 @@ impl Back {
     }
 }
 
+/// Gives a shard its staged arrivals.
+fn load(core: &mut Core, shard: &mut Shard, desk: &mut Desk, mode: Mode) {
+    let (Some(staging), Some(wake)) = (
+        core.staging.get_mut(shard.index),
+        core.wake.get(shard.index),
+    ) else {
+        return;
+    };
+    shard.wake = *wake;
+    std::mem::swap(&mut shard.runs, &mut staging.runs);
+    // Lanes that were opened while the shard was out.
+    let lanes = shard.runs.lanes().max(desk.lanes());
+    shard.grow(lanes);
+    desk.grow(lanes);
+    if mode == Mode::Last {
+        staging.counts = [0; LANES_PER_SHARD];
+    }
+    staging.given = mode == Mode::Slice;
+}
+
+/// Notes when a shard that was served must be served next.
+fn note_wake(wake: &mut [Deadline], shard: &Shard, now: Now) {
+    if let Some(wake) = wake.get_mut(shard.index) {
+        *wake = shard.wake;
+        if !shard.deferred.is_empty() {
+            wake.at = now.at;
+        }
+    }
+}
+
 /// Runs a submitted update to its end, chained jobs included, and puts it where the driver finds it.
 pub(crate) fn lead(crew: &Crew, mut back: Box<Back>) {
     if back.core.phase != Phase::Chained {
@@ -280,8 +355,8 @@ impl Back {
     /// Serves and sends what a chained job wrote.
     fn flush_written(&mut self) {
         if self.desks.iter_mut().any(|desk| desk.written() != 0) {
-            self.serve_all(None, 0, Mode::Flush);
             let mut watch = Stopwatch::start();
+            self.serve_all(None, 0, Mode::Flush, &mut watch);
             finish::finish(self, &mut watch);
         }
     }

@@ -26,6 +26,7 @@ mod process;
 mod receive;
 mod rehouse;
 mod route;
+mod seal;
 mod send;
 mod shard;
 mod site;

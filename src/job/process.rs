@@ -4,7 +4,7 @@
 //! served: its messages and wishes in the order they were made, then its timers.
 
 use super::guarded;
-use super::shard::{NEVER, Shard};
+use super::shard::{NEVER, Shard, earlier, is_due};
 use super::site::{Mode, Site};
 use crate::buffer::desk::{Desk, Snapshot, lanes_of};
 use crate::buffer::inbox::EventKind;
@@ -110,14 +110,21 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
 pub(crate) fn serve(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode) {
     let written = desk.written();
     let mut lanes = written;
+    let wakes = mode == Mode::Last && is_due(&shard.wake, site.now);
+    if wakes {
+        shard.touched |= shard.due(site.now);
+    }
     if mode == Mode::Last {
-        shard.touched |= written | shard.leaving | shard.due(site.now);
+        shard.touched |= written | shard.leaving;
         lanes = shard.touched;
     }
     for lane in lanes_of(lanes) {
         // Taken off first: a panic does not bring the lane back.
         shard.touched &= !(1 << lane);
         serve_lane(shard, desk, site, lane, mode);
+    }
+    if wakes {
+        shard.find_wake();
     }
     // The outboxes are emptied by the send stage, which still reads from them.
     shard.current = None;
@@ -151,6 +158,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         if let Some(guard) = guard {
             // An association without a connection: it is given up in time.
             *deadline = guarded::wait_for_request(guard, lane_u8(lane), site, &mut shard.notices);
+            shard.wake = earlier(shard.wake, *deadline);
             return;
         }
         let lost = u64::try_from(outbox.messages()).unwrap_or(u64::MAX);
@@ -221,11 +229,14 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         deadline.at = site.now.at;
     }
     if !cx.inbox.is_empty() {
-        *ready |= 1 << lane;
         marks.inbox_bytes = marks.inbox_bytes.max(cx.inbox.waiting_bytes());
     }
     if link.is_closed() {
         *deadline = NEVER;
+    }
+    shard.wake = earlier(shard.wake, *deadline);
+    if !cx.inbox.is_empty() {
+        *ready |= 1 << lane;
     }
 }
 

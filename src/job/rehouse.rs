@@ -159,14 +159,13 @@ pub(super) fn install(back: &mut Back, slot: u32, mut guard: Guard) {
 /// Has the lane of a slot served with the next update.
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub(super) fn rouse(back: &mut Back, slot: u32) {
+    let at = crate::time::Timestamp::ZERO;
     let (index, lane) = place(slot);
-    if let Some(Some(shard)) = back.shards.get_mut(index)
-        && let Some(deadline) = shard.deadlines.get_mut(lane)
-    {
-        deadline.at = crate::time::Timestamp::ZERO;
+    if let Some(Some(shard)) = back.shards.get_mut(index) {
+        shard.rouse(lane, at);
     }
     if let Some(wake) = back.core.wake.get_mut(index) {
-        wake.at = crate::time::Timestamp::ZERO;
+        wake.at = at;
     }
 }
 

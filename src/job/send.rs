@@ -6,14 +6,12 @@
 
 use std::net::IpAddr;
 
-use super::deferred::Deferred;
 use super::shard::Shard;
 use super::site::Site;
-use super::timing::Stopwatch;
 use crate::address::NetworkEndpoint;
 use crate::buffer::batch::BATCH_SIZE;
 use crate::buffer::desk::{Desk, lanes_of};
-use crate::buffer::egress::{Route, Source};
+use crate::buffer::egress::{Egress, Route, Source};
 use crate::buffer::outbox::Outbox;
 use crate::counters::{DropReason, Flow};
 use crate::id::LANES_PER_SHARD;
@@ -22,17 +20,62 @@ use crate::link::Link;
 
 /// Sends everything the shard has, then empties its egress and outboxes.
 pub(crate) fn send(shard: &mut Shard, desk: &mut Desk, site: &Site) {
-    let mut watch = Stopwatch::start();
     let interface = &*site.interface;
-    let congested = send_deferred(shard, interface);
-    if !shard.egress.is_empty() {
-        seal(shard, desk);
-        send_egress(shard, desk, interface, congested);
-        let waiting = shard.deferred.bytes();
-        shard.high_water.deferred_bytes = shard.high_water.deferred_bytes.max(waiting);
+    let congested = !shard.deferred.is_empty() && send_deferred(shard, interface);
+    let Shard {
+        links,
+        egress,
+        sent,
+        report,
+        ..
+    } = shard;
+    let mut tray = Tray::new(interface, report, sent, congested);
+    tray.load(links, egress, desk);
+    if let Some(mut taken) = tray.finish() {
+        keep_rest(shard, desk, &mut taken);
     }
     clear(shard, desk);
-    watch.lap(&mut shard.times.send);
+}
+
+/// The same for many shards at once: what they have to send shares the calls of the interface.
+///
+/// Counts to `sent` what the shards themselves would, and empties nothing: [`clear`] does.
+pub(crate) fn send_all(
+    shards: &mut [Option<Box<Shard>>],
+    desks: &mut [Desk],
+    served: &[usize],
+    interface: &dyn NetworkInterface,
+    report: &mut SendReport,
+    sent: &mut Flow,
+) {
+    let mut congested = false;
+    for (shard, _) in chosen(shards, desks, served) {
+        congested |= !shard.deferred.is_empty() && send_deferred(shard, interface);
+    }
+    let mut tray = Tray::new(interface, report, sent, congested);
+    for (shard, desk) in chosen(shards, desks, served) {
+        tray.load(&shard.links, &shard.egress, desk);
+    }
+    if let Some(mut taken) = tray.finish() {
+        for (shard, desk) in chosen(shards, desks, served) {
+            keep_rest(shard, desk, &mut taken);
+        }
+    }
+}
+
+/// The shards of `served`, which ascends, and their desks.
+pub(super) fn chosen<'a>(
+    shards: &'a mut [Option<Box<Shard>>],
+    desks: &'a mut [Desk],
+    served: &'a [usize],
+) -> impl Iterator<Item = (&'a mut Shard, &'a mut Desk)> {
+    let mut both = shards.iter_mut().zip(desks);
+    let mut next = 0;
+    served.iter().filter_map(move |index| {
+        let (shard, desk) = both.nth(index.checked_sub(next)?)?;
+        next = index + 1;
+        Some((shard.as_deref_mut()?, desk))
+    })
 }
 
 /// Gives up what was to be sent, counted, after the interface panicked.
@@ -46,7 +89,7 @@ pub(crate) fn abandon(shard: &mut Shard, desk: &mut Desk) {
 }
 
 /// Empties what was sent from, and frees the lanes that are closed.
-fn clear(shard: &mut Shard, desk: &mut Desk) {
+pub(super) fn clear(shard: &mut Shard, desk: &mut Desk) {
     shard.egress.clear();
     for lane in lanes_of(desk.written()) {
         if let Some(outbox) = desk.outboxes.get_mut(lane) {
@@ -58,6 +101,7 @@ fn clear(shard: &mut Shard, desk: &mut Desk) {
 }
 
 /// What was left over from earlier updates. True if the interface still has no room for all of it.
+#[cold]
 fn send_deferred(shard: &mut Shard, interface: &dyn NetworkInterface) -> bool {
     while !shard.deferred.is_empty() {
         let mut batch = Batch::new();
@@ -66,7 +110,7 @@ fn send_deferred(shard: &mut Shard, interface: &dyn NetworkInterface) -> bool {
                 break;
             }
         }
-        let whole = batch.send(interface, &mut shard.report, &mut shard.sent, None);
+        let whole = batch.send(interface, &mut shard.report, &mut shard.sent);
         let done = shard.report.done;
         shard.deferred.forget(done);
         if !whole {
@@ -76,99 +120,121 @@ fn send_deferred(shard: &mut Shard, interface: &dyn NetworkInterface) -> bool {
     false
 }
 
-/// Seals every packet of a guarded lane where it lies. A secure driver sends nothing in clear: what
-/// has no guard, or one whose keys are used up, becomes empty.
-fn seal(shard: &mut Shard, desk: &mut Desk) {
-    let Shard {
-        guards,
-        egress,
-        secure,
-        ..
-    } = shard;
-    if !*secure {
-        return;
-    }
-    let (packets, scratch) = egress.iter_mut();
-    for packet in packets.filter(|packet| !packet.bare) {
-        let lane = usize::from(packet.lane);
-        let arena = match packet.source {
-            Source::Scratch => Some(&mut *scratch),
-            Source::Outbox => desk
-                .outboxes
-                .get_mut(lane)
-                .map(|outbox| outbox.get_mut().bytes_mut()),
-        };
-        let guard = guards.get_mut(lane).and_then(Option::as_mut);
-        let record = arena
-            .zip(guard)
-            .and_then(|(arena, guard)| guard.seal(arena, packet.range()));
-        packet.place(record.unwrap_or_default());
-    }
-}
-
-/// This update's datagrams. Once the interface has no room, the rest is kept.
-fn send_egress(
-    shard: &mut Shard,
-    desk: &mut Desk,
-    interface: &dyn NetworkInterface,
-    mut congested: bool,
-) {
+/// Copies what the interface did not take: this shard's datagrams behind the first `taken` of all.
+#[cold]
+fn keep_rest(shard: &mut Shard, desk: &mut Desk, taken: &mut usize) {
     let Shard {
         links,
         egress,
         deferred,
         sent,
-        report,
+        high_water,
         ..
     } = shard;
-    let mut outboxes: [Option<&Outbox>; LANES_PER_SHARD] = [None; LANES_PER_SHARD];
-    for (to, from) in outboxes.iter_mut().zip(desk.outboxes.iter_mut()) {
-        *to = Some(from.get_mut());
+    for transmit in datagrams(links, egress, desk).flatten() {
+        match taken.checked_sub(1) {
+            Some(left) => *taken = left,
+            None => deferred.keep(&transmit, sent),
+        }
     }
-    let mut batch = Batch::new();
-    sent.entered += u64::try_from(egress.len()).unwrap_or(0);
-    for outgoing in egress.iter() {
+    high_water.deferred_bytes = high_water.deferred_bytes.max(deferred.bytes());
+}
+
+/// A shard's datagrams in the order they leave, from where they lie; none for what was queued by a
+/// lane that a panic ended.
+fn datagrams<'a>(
+    links: &'a [Option<Link>],
+    egress: &'a Egress,
+    desk: &'a mut Desk,
+) -> impl Iterator<Item = Option<Transmit<'a>>> {
+    let mut outboxes: [Option<&Outbox>; LANES_PER_SHARD] = [None; LANES_PER_SHARD];
+    let written = desk.written();
+    let mut rest = desk.outboxes.iter_mut().enumerate();
+    let mut next = 0;
+    for lane in lanes_of(written) {
+        if let (Some((_, outbox)), Some(place)) = (rest.nth(lane - next), outboxes.get_mut(lane)) {
+            *place = Some(outbox.get_mut());
+        }
+        next = lane + 1;
+    }
+    egress.iter().map(move |outgoing| {
         let lane = usize::from(outgoing.lane);
         let arena = match outgoing.source {
-            Source::Scratch => Some(egress.scratch()),
-            Source::Outbox => outboxes.get(lane).copied().flatten().map(Outbox::bytes),
+            Source::Scratch => egress.scratch(),
+            Source::Outbox => outboxes.get(lane).copied().flatten()?.bytes(),
         };
         let path = match outgoing.route {
-            Route::Current => links.get(lane).and_then(Option::as_ref).map(Link::path),
-            Route::Detour(index) => egress.detours().get(index as usize),
+            Route::Current => links.get(lane)?.as_ref()?.path(),
+            Route::Detour(index) => egress.detours().get(index as usize)?,
         };
-        if outgoing.len == 0 {
-            sent.drops.count(DropReason::NoAssociation);
-            continue;
-        }
-        let bytes = arena.and_then(|arena| arena.get(outgoing.range()));
-        let (Some(path), Some(bytes)) = (path, bytes) else {
-            // The lane was ended by a panic after it had queued this.
-            sent.drops.count(DropReason::InternalError);
-            continue;
-        };
-        sent.bytes += u64::from(outgoing.len);
-        let transmit = Transmit {
+        let start = outgoing.start as usize;
+        Some(Transmit {
             to: &path.remote,
             from: path.local,
-            bytes,
-        };
-        if congested {
-            deferred.keep(&transmit, sent);
-            continue;
+            bytes: arena.get(start..start + outgoing.len as usize)?,
+        })
+    })
+}
+
+/// Gathers datagrams and sends them, a batch at a time, until the interface has no room.
+struct Tray<'a, 'c> {
+    batch: Batch<'a>,
+    interface: &'c dyn NetworkInterface,
+    report: &'c mut SendReport,
+    sent: &'c mut Flow,
+    /// Datagrams the interface took.
+    taken: usize,
+    congested: bool,
+}
+
+impl<'a, 'c> Tray<'a, 'c> {
+    fn new(
+        interface: &'c dyn NetworkInterface,
+        report: &'c mut SendReport,
+        sent: &'c mut Flow,
+        congested: bool,
+    ) -> Self {
+        Self {
+            batch: Batch::new(),
+            interface,
+            report,
+            sent,
+            taken: 0,
+            congested,
         }
-        if !batch.push(transmit) {
-            congested = !batch.send(interface, report, sent, Some(deferred));
-            batch = Batch::new();
-            if congested {
-                deferred.keep(&transmit, sent);
-            } else {
-                batch.push(transmit);
+    }
+
+    /// Sends, sooner or later, what a shard has.
+    fn load(&mut self, links: &'a [Option<Link>], egress: &'a Egress, desk: &'a mut Desk) {
+        if egress.is_empty() {
+            return;
+        }
+        self.sent.entered += u64::try_from(egress.len()).unwrap_or(0);
+        for transmit in datagrams(links, egress, desk) {
+            let Some(transmit) = transmit else {
+                self.sent.drops.count(DropReason::InternalError);
+                continue;
+            };
+            self.sent.bytes += u64::try_from(transmit.bytes.len()).unwrap_or(0);
+            if !self.congested && !self.batch.push(transmit) {
+                self.flush();
+                self.batch.push(transmit);
             }
         }
     }
-    if !batch.is_empty() {
-        batch.send(interface, report, sent, Some(deferred));
+
+    fn flush(&mut self) {
+        self.congested = !self.batch.send(self.interface, self.report, self.sent);
+        self.taken += self.report.done;
+        self.batch.len = 0;
+    }
+
+    /// Sends the last batch. How many datagrams the interface took, if it did not take all.
+    fn finish(mut self) -> Option<usize> {
+        if !self.congested && !self.batch.is_empty() {
+            self.flush();
+        }
+        self.congested.then_some(self.taken)
     }
 }
 
@@ -217,21 +283,20 @@ impl<'a> Batch<'a> {
         sent: &mut Flow,
     ) {
         if !self.is_empty() {
-            self.send(interface, report, sent, None);
+            self.send(interface, report, sent);
             let left = self.len.saturating_sub(report.done);
             sent.drops
                 .add(DropReason::SendQueueFull, u64::try_from(left).unwrap_or(0));
         }
     }
 
-    /// Sends the batch and counts what became of it. What the interface did not take goes to
-    /// `deferred`, where given. False if the interface asks for no more.
+    /// Sends the batch and counts what became of it. False if the interface asks for no more; what it
+    /// did not take is the caller's.
     pub(crate) fn send(
         &self,
         interface: &dyn NetworkInterface,
         report: &mut SendReport,
         sent: &mut Flow,
-        deferred: Option<&mut Deferred>,
     ) -> bool {
         let batch = self.transmits.get(..self.len).unwrap_or_default();
         report.clear();
@@ -246,11 +311,6 @@ impl<'a> Batch<'a> {
         }
         let count = |number: usize| u64::try_from(number).unwrap_or(0);
         sent.passed += count(report.done).saturating_sub(count(report.faults.len()));
-        if let Some(deferred) = deferred {
-            for transmit in batch.get(report.done..).unwrap_or_default() {
-                deferred.keep(transmit, sent);
-            }
-        }
         report.done == batch.len() && !report.congested
     }
 }

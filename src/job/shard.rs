@@ -34,6 +34,9 @@ pub(crate) struct Shard {
     pub(crate) secure: bool,
     /// When each lane must be served next.
     pub(crate) deadlines: Vec<Deadline>,
+    /// No lane's deadline is earlier. All may be later: it is looked up anew when it has come, so
+    /// that serving a few lanes does not cost a look at all of them.
+    pub(crate) wake: Deadline,
     /// Lanes that received something or were opened since they were served last.
     pub(crate) touched: u64,
     /// Lanes the user has disconnected; carried out by the next update, not by a flush.
@@ -69,6 +72,7 @@ impl Shard {
             guards: Vec::new(),
             secure: rooms.tail > 0,
             deadlines: Vec::new(),
+            wake: NEVER,
             touched: 0,
             leaving: 0,
             current: None,
@@ -105,8 +109,14 @@ impl Shard {
         if let Some(place) = self.guards.get_mut(lane) {
             *place = Some(guard);
         }
+        self.rouse(lane, at);
+    }
+
+    /// Has a lane served at `at` at the latest.
+    pub(crate) fn rouse(&mut self, lane: usize, at: Timestamp) {
         if let Some(deadline) = self.deadlines.get_mut(lane) {
             deadline.at = deadline.at.min(at);
+            self.wake = earlier(self.wake, *deadline);
         }
     }
 
@@ -142,12 +152,9 @@ impl Shard {
         }
     }
 
-    /// The earliest of the lanes' deadlines, on each of the two times.
-    pub(crate) fn next_deadline(&self) -> Deadline {
-        self.deadlines.iter().fold(NEVER, |next, lane| Deadline {
-            at: next.at.min(lane.at),
-            observed: next.observed.min(lane.observed),
-        })
+    /// Looks up the earliest of the lanes' deadlines, on each of the two times.
+    pub(crate) fn find_wake(&mut self) {
+        self.wake = self.deadlines.iter().copied().fold(NEVER, earlier);
     }
 
     /// Lanes whose deadline has come.
@@ -157,6 +164,14 @@ impl Shard {
             .enumerate()
             .filter(|(_, deadline)| is_due(deadline, now))
             .fold(0, |mask, (lane, _)| mask | 1 << lane)
+    }
+}
+
+/// The earlier one, on each of the two times.
+pub(crate) fn earlier(one: Deadline, other: Deadline) -> Deadline {
+    Deadline {
+        at: one.at.min(other.at),
+        observed: one.observed.min(other.observed),
     }
 }
 

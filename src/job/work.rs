@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::shard::Shard;
 use super::site::{Mode, Site};
 use super::timing::Stopwatch;
-use super::{decrypt, process, send};
+use super::{decrypt, process, seal, send};
 use crate::buffer::desk::Desk;
 use crate::counters::DropReason;
 
@@ -19,7 +19,7 @@ pub(crate) struct Work {
     pub(super) mode: Mode,
 }
 
-/// Does the work. A panic in it ends the connection that was being worked on, and no other.
+/// Does the work, timed in the shard.
 pub(crate) fn run(mut work: Work) -> Work {
     let Some(site) = work.site.take() else {
         return work;
@@ -27,30 +27,52 @@ pub(crate) fn run(mut work: Work) -> Work {
     let Work {
         shard, desk, mode, ..
     } = &mut work;
-    while catch_unwind(AssertUnwindSafe(|| run_stages(shard, desk, &site, *mode))).is_err() {
-        shard.inward.drops.count(DropReason::InternalError);
-        if shard.current.is_none() {
+    let mut watch = Stopwatch::start();
+    process(shard, desk, &site, *mode, &mut watch);
+    watch.lap(&mut shard.times.process);
+    if *mode != Mode::Slice {
+        if catch_unwind(AssertUnwindSafe(|| send::send(shard, desk, &site))).is_err() {
             // The interface panicked: what it was to send is lost, the connections are not.
+            shard.inward.drops.count(DropReason::InternalError);
             send::abandon(shard, desk);
-            break;
         }
-        process::end_interrupted_lane(shard, desk);
+        watch.lap(&mut shard.times.send);
     }
     work
 }
 
-fn run_stages(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode) {
-    let mut watch = Stopwatch::start();
+/// Stages 3 and 4. A panic in them ends the connection that was being worked on, and no other.
+pub(super) fn process(
+    shard: &mut Shard,
+    desk: &mut Desk,
+    site: &Site,
+    mode: Mode,
+    watch: &mut Stopwatch,
+) {
+    while catch_unwind(AssertUnwindSafe(|| {
+        run_stages(shard, desk, site, mode, watch);
+    }))
+    .is_err()
+    {
+        shard.inward.drops.count(DropReason::InternalError);
+        if shard.current.is_none() {
+            break;
+        }
+        process::end_interrupted_lane(shard, desk);
+    }
+}
+
+fn run_stages(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode, watch: &mut Stopwatch) {
     if !shard.runs.is_empty() {
-        decrypt::decrypt(shard, site);
-        watch.lap(&mut shard.times.decrypt);
+        if !shard.guards.is_empty() {
+            watch.lap(&mut shard.times.process);
+            decrypt::decrypt(shard, site);
+            watch.lap(&mut shard.times.decrypt);
+        }
         process::handle_packets(shard, desk, site);
     }
-    if mode == Mode::Slice {
-        watch.lap(&mut shard.times.process);
-        return;
+    if mode != Mode::Slice {
+        process::serve(shard, desk, site, mode);
+        seal::seal(shard, desk);
     }
-    process::serve(shard, desk, site, mode);
-    watch.lap(&mut shard.times.process);
-    send::send(shard, desk, site);
 }

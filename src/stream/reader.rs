@@ -177,7 +177,7 @@ impl<'a> DataStreamReader<'a> {
 }
 
 /// Byte mode.
-impl DataStreamReader<'_> {
+impl<'a> DataStreamReader<'a> {
     /// Reads 1 byte.
     ///
     /// Source: Unity Collections `DataStreamReader.ReadByte`.
@@ -203,6 +203,25 @@ impl DataStreamReader<'_> {
             into.fill(0);
             self.end_of_stream(start.saturating_mul(8), into.len().saturating_mul(8));
             false
+        }
+    }
+
+    /// The next `len` bytes, borrowed from the message; none, and a failed read, if fewer are left.
+    ///
+    /// For what is only passed on: nothing is copied.
+    #[inline]
+    pub fn read_slice(&mut self, len: usize) -> &'a [u8] {
+        let start = self.bytes_read();
+        let bytes = start
+            .checked_add(len)
+            .and_then(|end| self.bytes.get(start..end));
+        if let Some(bytes) = bytes {
+            self.byte = start + len;
+            self.bit = 0;
+            bytes
+        } else {
+            self.end_of_stream(start.saturating_mul(8), len.saturating_mul(8));
+            &[]
         }
     }
 

@@ -349,3 +349,16 @@ fn a_string_shows_its_bytes_escaped() {
     assert_eq!(format!("{text:?}"), r#""a\xff\"""#);
     assert!(text.to_str().is_err());
 }
+
+#[test]
+fn a_slice_is_borrowed_whole_or_not_at_all() {
+    let bytes = [1, 2, 3];
+    let mut reader = DataStreamReader::new(&bytes);
+    assert_eq!(reader.read_byte(), 1);
+    assert_eq!(reader.read_slice(3), [0_u8; 0]);
+    assert!(reader.has_failed_reads());
+    let mut reader = DataStreamReader::new(&bytes);
+    let (first, rest) = (reader.read_slice(1), reader.read_slice(2));
+    assert_eq!((first, rest), (&bytes[..1], &bytes[1..]));
+    assert!(!reader.has_failed_reads() && reader.bytes_read() == 3);
+}

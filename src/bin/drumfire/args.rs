@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::security::{ClientSecurity, OwnSecurity, ServerSecurity};
+
 /// A network driver for games, wire-compatible with Unity Transport 2.x.
 #[derive(Debug, Parser)]
 #[command(name = "drumfire", version, about, after_help = EXIT_CODES)]
@@ -88,14 +90,6 @@ pub(crate) struct ServerArgs {
     pub(crate) receive_buffer: Option<usize>,
 }
 
-/// How messages travel.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct SecurityArgs {
-    /// No encryption: the only mode there is so far, so saying it changes nothing.
-    #[arg(long)]
-    pub(crate) plain: bool,
-}
-
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DemoArgs {
     #[command(flatten)]
@@ -103,7 +97,7 @@ pub(crate) struct DemoArgs {
     #[command(flatten)]
     pub(crate) server: ServerArgs,
     #[command(flatten)]
-    pub(crate) security: SecurityArgs,
+    pub(crate) security: OwnSecurity,
     /// Writes the figures as JSON, to a file or (`-`) to stdout.
     #[arg(long, value_name = "FILE|-")]
     pub(crate) json: Option<String>,
@@ -148,7 +142,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=16))]
     pub(crate) sockets: usize,
     #[command(flatten)]
-    pub(crate) security: SecurityArgs,
+    pub(crate) security: ServerSecurity,
     #[command(flatten)]
     pub(crate) child: ChildArgs,
 }
@@ -167,7 +161,7 @@ pub(crate) struct ClientArgs {
     #[arg(long, value_name = "FILE|-")]
     pub(crate) json: Option<String>,
     #[command(flatten)]
-    pub(crate) security: SecurityArgs,
+    pub(crate) security: ClientSecurity,
     #[command(flatten)]
     pub(crate) child: ChildArgs,
 }
@@ -185,7 +179,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "FILE|-")]
     pub(crate) json: Option<String>,
     #[command(flatten)]
-    pub(crate) security: SecurityArgs,
+    pub(crate) security: OwnSecurity,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -200,13 +194,14 @@ pub(crate) struct PingArgs {
     #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
     pub(crate) timeout: Duration,
     #[command(flatten)]
-    pub(crate) security: SecurityArgs,
+    pub(crate) security: ClientSecurity,
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DoctorArgs {
-    #[command(flatten)]
-    pub(crate) security: SecurityArgs,
+    /// Changes nothing here: the machine is the same either way.
+    #[arg(long)]
+    pub(crate) plain: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -32,11 +32,12 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Verdict, Failure> {
             "{warmup} s of warm-up and {measured} s measured: processor time needs {LEAST_WARMUP} and {LEAST_MEASURED} at least"
         )));
     }
+    args.security.check()?;
     let say = Say::beside(args.json.as_deref());
-    let setup = Setup::new(&args.load, &args.server);
+    let setup = Setup::new(&args.load, &args.server, args.security);
     say.line(&format!(
         "drumfire bench: {}, {} rounds; server on {} pinned worker(s), clients on the last core",
-        table::describe(&args.load),
+        table::describe(&args.load, args.security.protection()),
         args.rounds,
         setup.workers
     ));

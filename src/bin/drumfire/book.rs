@@ -235,6 +235,7 @@ impl Book {
             clients: self.accounts.len(),
             connected: self.connected,
             closed: self.closed.clone(),
+            refused: BTreeMap::new(),
             sent: self.sent,
             received: self.received,
             corrupt: self.corrupt,

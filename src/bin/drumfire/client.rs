@@ -15,25 +15,31 @@ use crate::{limits, process, table, text};
 
 pub(crate) fn run(args: &ClientArgs) -> Result<Verdict, Failure> {
     process::pin(&args.child.pin);
+    let mode = args.security.mode("client", &args.server)?;
     let server = resolve(&args.server)?;
     let plan = Plan {
         server,
         pipelines: Pipelines::parse(args.pipelines.as_ref().unwrap_or(&args.load.pipeline))?,
         load: args.load.clone(),
+        mode,
     };
+    let protection = plan.mode.protection;
     limits::make_room_for(plan.load.clients)?;
     let stop = Stop::on_signals()?;
     if args.child.machine {
-        let outcome = load::run(&plan, &stop, &mut say_json)?;
+        let outcome = load::run(plan, &stop, &mut say_json)?;
         say_json(ClientLine::Finished(outcome));
         return Ok(Verdict::Good);
     }
     let say = Say::beside(args.json.as_deref());
-    say.line(&format!("{} to {server}", table::describe(&plan.load)));
+    say.line(&format!(
+        "{} to {server}",
+        table::describe(&plan.load, protection)
+    ));
     let mut screen = Screen::open(say, &plan.load);
-    let outcome = load::run(&plan, &stop, &mut |line| screen.show(&line, None))?;
+    let outcome = load::run(plan, &stop, &mut |line| screen.show(&line, None))?;
     drop(screen);
-    let report = Report::of_client(&plan.load, &outcome);
+    let report = Report::of_client(&args.load, protection, &outcome);
     report.write(args.json.as_deref())?;
     say.line(&table::of(&report));
     say_what_went_wrong(say, &outcome);
@@ -47,6 +53,9 @@ pub(crate) fn say_what_went_wrong(say: Say, outcome: &Outcome) {
             "only {} of {} clients connected: is the server up, and does it take that many?",
             outcome.connected, outcome.clients
         ));
+    }
+    for (cause, count) in &outcome.refused {
+        say.line(&format!("{count} handshakes failed: {cause}"));
     }
     for (reason, count) in &outcome.closed {
         say.line(&format!("{count} connections ended early: {reason}"));

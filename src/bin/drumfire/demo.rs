@@ -16,12 +16,13 @@ use crate::{limits, table};
 const FLOOR_TIME: Duration = Duration::from_secs(3);
 
 pub(crate) fn run(args: &DemoArgs) -> Result<Verdict, Failure> {
+    args.security.check()?;
     let say = Say::beside(args.json.as_deref());
-    let setup = Setup::new(&args.load, &args.server);
+    let setup = Setup::new(&args.load, &args.server, args.security);
     say.line(&format!(
         "drumfire demo: {}, against an echo server in a process of its own ({} pinned worker{}).\n\
          Then the same load against a bare recvmmsg/sendmmsg echo, the floor, to compare with.",
-        table::describe(&args.load),
+        table::describe(&args.load, args.security.protection()),
         setup.workers,
         if setup.workers == 1 { "" } else { "s" },
     ));

@@ -10,7 +10,7 @@ use drumfire::driver::DriverStatistics;
 use crate::clock;
 use crate::histogram::Histogram;
 use crate::process;
-use crate::protocol::{Figures, Packets, ServerLine, Stages};
+use crate::protocol::{Figures, Handshakes, Packets, ServerLine, Stages};
 use crate::say;
 use crate::stop::Stop;
 
@@ -48,6 +48,7 @@ pub(crate) fn driver_figures(
         incoming: statistics.inward.entered,
         outgoing: statistics.sent.passed,
     };
+    figures.handshakes = handshakes(statistics);
     figures.receive_buffer = statistics.interface.receive_buffer;
     let drops = statistics
         .inward
@@ -63,6 +64,19 @@ pub(crate) fn driver_figures(
             .insert(KERNEL.to_owned(), statistics.interface.kernel_drops);
     }
     figures
+}
+
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+fn handshakes(statistics: &DriverStatistics) -> Handshakes {
+    Handshakes {
+        completed: statistics.handshakes.completed,
+        failed: statistics.handshakes.failed,
+    }
+}
+
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+fn handshakes(_: &DriverStatistics) -> Handshakes {
+    Handshakes::default()
 }
 
 fn stages(statistics: &DriverStatistics) -> Stages {

@@ -67,7 +67,7 @@ pub(crate) fn run(args: &FloorArgs) -> Result<Verdict, Failure> {
     if !args.child.machine {
         say::out(&format!("the floor echoes on {endpoint}"));
     }
-    reporter.say(&ServerLine::Listening { endpoint });
+    reporter.say(&ServerLine::Listening { endpoint, ca: None });
     let mut unused = Histogram::new();
     while !stop.requested() {
         floor.interface.wait(NAP);

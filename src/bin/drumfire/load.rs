@@ -11,9 +11,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use drumfire::NetworkDriver;
 use drumfire::id::{NetworkConnection, NetworkPipeline};
 use drumfire::settings::InlineThreshold;
-use drumfire::{NetworkDriver, NetworkSettings};
 
 use crate::args::LoadArgs;
 use crate::book::Book;
@@ -22,6 +22,7 @@ use crate::failure::{Failure, While};
 use crate::many::{ManySockets, seat};
 use crate::pipelines::Pipelines;
 use crate::protocol::{ClientLine, Outcome, Phase};
+use crate::security::{self, Mode};
 use crate::stop::Stop;
 
 /// Groups of clients, each sending at its own part of a tick.
@@ -53,11 +54,12 @@ pub(crate) struct Plan {
     pub(crate) server: SocketAddr,
     pub(crate) load: LoadArgs,
     pub(crate) pipelines: Pipelines,
+    pub(crate) mode: Mode,
 }
 
 /// A load under way.
 struct Load<'a> {
-    plan: &'a Plan,
+    plan: LoadArgs,
     stop: &'a Stop,
     tell: &'a mut dyn FnMut(ClientLine),
     driver: NetworkDriver,
@@ -82,17 +84,19 @@ struct Load<'a> {
 /// # Errors
 /// If it could not begin. What is lost or refused later stands in the outcome.
 pub(crate) fn run(
-    plan: &Plan,
+    plan: Plan,
     stop: &Stop,
     tell: &mut dyn FnMut(ClientLine),
 ) -> Result<Outcome, Failure> {
+    let clients = plan.load.clients;
     let mut load = Load::new(plan, stop, tell)?;
     let connect_seconds = load.connect()?;
-    let mut outcome = if load.book.connected() == plan.load.clients {
+    let mut outcome = if load.book.connected() == clients {
         load.work(connect_seconds)?
     } else {
         load.book.outcome()
     };
+    outcome.refused = security::failures(&mut load.driver);
     load.leave();
     outcome.connect_seconds = connect_seconds;
     Ok(outcome)
@@ -100,25 +104,26 @@ pub(crate) fn run(
 
 impl<'a> Load<'a> {
     fn new(
-        plan: &'a Plan,
+        plan: Plan,
         stop: &'a Stop,
         tell: &'a mut dyn FnMut(ClientLine),
     ) -> Result<Self, Failure> {
         let clients = plan.load.clients;
         let sockets = ManySockets::open(plan.server, clients)
             .while_doing(|| format!("opening {clients} sockets to {}", plan.server))?;
-        let settings = NetworkSettings::builder()
-            .plain()
+        let settings = plan
+            .mode
+            .builder
             .max_connections(clients)
             .inline_threshold(InlineThreshold::AlwaysInline)
             .build()?;
+        security::warn(&settings);
         let mut driver = NetworkDriver::with_interface(settings, sockets)?;
         driver.bind(seat(0))?;
         let created = plan.pipelines.create(&mut driver)?;
         let began = now();
         Ok(Self {
             pipeline: plan.pipelines.find(&plan.load.pipeline, &created)?,
-            plan,
             stop,
             tell,
             driver,
@@ -128,6 +133,7 @@ impl<'a> Load<'a> {
             most_under_way: most_under_way(plan.load.rate),
             due: Vec::new(),
             bytes: vec![0; plan.load.size],
+            plan: plan.load,
             began,
             reported: began,
         })
@@ -136,7 +142,7 @@ impl<'a> Load<'a> {
     /// Connects all clients. Returns the seconds it took.
     fn connect(&mut self) -> Result<f64, Failure> {
         let (mut done, mut moved) = (0, now());
-        let clients = self.plan.load.clients;
+        let clients = self.plan.clients;
         while done < clients && !self.stop.requested() && moved.elapsed() < CONNECT_PATIENCE {
             while self.connections.len() < clients.min(done + CONNECTING) {
                 self.open()?;
@@ -172,17 +178,17 @@ impl<'a> Load<'a> {
             connected: self.book.connected(),
             seconds,
         });
-        let mut pace = Pace::new(&self.plan.load);
+        let mut pace = Pace::new(&self.plan);
         if pace.is_window() {
-            self.fill(0..self.plan.load.clients);
+            self.fill(0..self.plan.clients);
         }
         self.book.phase = Phase::WarmingUp;
-        self.keep_going(&mut pace, self.plan.load.warmup);
+        self.keep_going(&mut pace, self.plan.warmup);
 
         self.book.phase = Phase::Measuring;
         let (cpu, received, start) = (clock::cpu_time(), self.book.received(), now());
         (self.tell)(ClientLine::Measuring);
-        self.keep_going(&mut pace, self.plan.load.duration);
+        self.keep_going(&mut pace, self.plan.duration);
         let spent = clock::cpu_time().saturating_sub(cpu);
         let echoes = self.book.received() - received;
         let measured = start.elapsed();
@@ -197,13 +203,13 @@ impl<'a> Load<'a> {
     }
 
     fn check_size(&mut self) -> Result<(), Failure> {
-        let size = self.plan.load.size;
+        let size = self.plan.size;
         let first = self.connections.first().copied().unwrap_or_default();
         let most = self.driver.max_payload(self.pipeline, first)?;
         if size > most {
             return Err(Failure::new(format!(
                 "{size} bytes do not fit a message of pipeline {}: {most} do",
-                self.plan.load.pipeline
+                self.plan.pipeline
             )));
         }
         Ok(())
@@ -223,8 +229,7 @@ impl<'a> Load<'a> {
                     while let Some(slice) = schedule.due(time) {
                         self.send_slice(slice);
                     }
-                    self.book
-                        .skipped(schedule.skip(time, self.plan.load.clients));
+                    self.book.skipped(schedule.skip(time, self.plan.clients));
                     rest = rest.min(schedule.next.saturating_duration_since(time));
                 }
                 Pace::Window => rest = rest.min(STALL / 4),
@@ -245,7 +250,7 @@ impl<'a> Load<'a> {
     fn turn(&mut self, wait: Duration) -> bool {
         self.driver.update();
         let arrived = now();
-        let windowed = self.plan.load.window.is_some();
+        let windowed = self.plan.window.is_some();
         while let Some((connection, event)) = self.driver.pop_event() {
             let Some(&client) = self.clients.get(connection.index() as usize) else {
                 continue;
@@ -268,7 +273,7 @@ impl<'a> Load<'a> {
 
     /// Sends the messages of one group of clients.
     fn send_slice(&mut self, slice: u32) {
-        let clients = self.plan.load.clients;
+        let clients = self.plan.clients;
         let time = now();
         for client in (slice as usize..clients).step_by(SLICES as usize) {
             if self
@@ -294,7 +299,7 @@ impl<'a> Load<'a> {
     /// Sends a whole window of each of `clients`.
     fn fill(&mut self, clients: impl Iterator<Item = usize>) {
         for client in clients {
-            for _ in 0..self.plan.load.window.unwrap_or(0) {
+            for _ in 0..self.plan.window.unwrap_or(0) {
                 self.send(client);
             }
         }
@@ -329,8 +334,7 @@ impl<'a> Load<'a> {
         self.due.clear();
         // The messages written last are still in the outboxes.
         self.turn(Duration::ZERO);
-        while self.book.missing() > 0 && now() < end && self.book.closed() < self.plan.load.clients
-        {
+        while self.book.missing() > 0 && now() < end && self.book.closed() < self.plan.clients {
             self.turn(Duration::from_millis(1));
             self.due.clear();
         }

@@ -4,7 +4,7 @@
 //! said, the file of each command does it, and the rest are the tools they share: a load generator
 //! (`load` over `many`), the echo server (`serve`) and the bare one it is measured against (`floor`),
 //! child processes and what they say to each other (`process`, `protocol`, `session`), and reports.
-//! `certs` stands apart: certificates need no network.
+//! `security` is how messages travel. `certs` stands apart: certificates need no network.
 
 mod args;
 mod bench;
@@ -30,6 +30,7 @@ mod protocol;
 mod report;
 mod say;
 mod screen;
+mod security;
 mod serve;
 mod session;
 mod stop;

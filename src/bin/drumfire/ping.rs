@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use drumfire::id::NetworkConnection;
-use drumfire::{ConnectionState, NetworkDriver, NetworkEvent, NetworkPipeline, NetworkSettings};
+use drumfire::{ConnectionState, NetworkDriver, NetworkEvent, NetworkPipeline};
 
 use crate::args::PingArgs;
 use crate::client::resolve;
@@ -11,14 +11,16 @@ use crate::clock::{nanos, now};
 use crate::failure::{Failure, Verdict};
 use crate::message::{self, Stamp};
 use crate::say;
+use crate::security::{self, Protection};
 use crate::text::time;
 
 /// Bytes of a ping.
 const SIZE: usize = 64;
 
 pub(crate) fn run(args: &PingArgs) -> Result<Verdict, Failure> {
+    let mode = args.security.mode("ping", &args.server)?;
     let address = resolve(&args.server)?;
-    let mut driver = NetworkDriver::new(NetworkSettings::plain())?;
+    let mut driver = NetworkDriver::new(mode.builder.build()?)?;
     let began = now();
     let connection = driver.connect(address.into())?;
     let mut ping = Ping {
@@ -27,11 +29,19 @@ pub(crate) fn run(args: &PingArgs) -> Result<Verdict, Failure> {
         began,
         timeout: args.timeout,
     };
-    if !ping.connect()? {
+    let connected = ping.connect();
+    for cause in security::failures(&mut ping.driver).keys() {
+        say::out(cause);
+    }
+    if !connected? {
         say::out(&format!(
             "no answer from {address} within {:.1} s\n\
-             is it a Unity Transport 2.x server without encryption, and does a firewall let UDP through?",
-            args.timeout.as_secs_f64()
+             is it a Unity Transport 2.x server, {} as this client, and does a firewall let UDP through?",
+            args.timeout.as_secs_f64(),
+            match mode.protection {
+                Protection::None => "plain",
+                Protection::Dtls => "secure",
+            }
         ));
         return Ok(Verdict::Bad);
     }

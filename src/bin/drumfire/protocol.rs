@@ -14,7 +14,12 @@ use crate::histogram::Percentiles;
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum ServerLine {
     /// Clients may come.
-    Listening { endpoint: String },
+    Listening {
+        endpoint: String,
+        /// The CA of an identity that was made for this run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ca: Option<String>,
+    },
     /// The answer to `mark` or `peek`.
     Figures(Figures),
 }
@@ -38,6 +43,7 @@ pub(crate) struct Figures {
     pub(crate) stage_us: Option<Stages>,
     pub(crate) packets: Packets,
     pub(crate) drops: BTreeMap<String, u64>,
+    pub(crate) handshakes: Handshakes,
     /// Bytes granted.
     pub(crate) receive_buffer: usize,
 }
@@ -67,6 +73,13 @@ impl Stages {
             finish: f(self.finish, other.finish),
         }
     }
+}
+
+/// Secure handshakes since it started.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Handshakes {
+    pub(crate) completed: u64,
+    pub(crate) failed: u64,
 }
 
 /// Datagrams.
@@ -128,6 +141,8 @@ pub(crate) struct Outcome {
     pub(crate) connect_seconds: f64,
     /// Why connections ended before their time, and how many.
     pub(crate) closed: BTreeMap<String, u64>,
+    /// Why secure connections were not made, and how many.
+    pub(crate) refused: BTreeMap<String, u64>,
     /// Seconds that were measured.
     pub(crate) measured_s: f64,
     /// Messages, those of the warm-up included.

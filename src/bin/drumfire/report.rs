@@ -9,6 +9,7 @@ use crate::failure::{Failure, While};
 use crate::histogram::{Percentiles, round};
 use crate::protocol::{Figures, Outcome, Packets, Stages};
 use crate::say;
+use crate::security::Protection;
 use crate::session::{Round, Setup};
 
 /// Figures of one load. Its keys are stable: programs read them.
@@ -19,7 +20,7 @@ pub(crate) struct Report {
     pub(crate) window: Option<u32>,
     pub(crate) size: usize,
     pub(crate) pipeline: String,
-    pub(crate) secure: &'static str,
+    pub(crate) secure: Protection,
     pub(crate) workers: Option<usize>,
     /// Seconds measured.
     pub(crate) duration_s: f64,
@@ -29,6 +30,7 @@ pub(crate) struct Report {
     pub(crate) rtt_us: Percentiles,
     pub(crate) server: Server,
     pub(crate) client: Cost,
+    pub(crate) handshakes: HandshakeCost,
     pub(crate) floor: Cost,
     pub(crate) ratio_to_floor: Option<f64>,
     /// `bench` only: each round by itself.
@@ -76,6 +78,16 @@ pub(crate) struct Cost {
     pub(crate) cpu_us_per_message: Option<f64>,
 }
 
+/// Secure handshakes of the server.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct HandshakeCost {
+    pub(crate) completed: u64,
+    pub(crate) failed: u64,
+    /// All of the server's processor time while clients connected, system calls and the connection
+    /// protocol's own request and accept included, over the handshakes.
+    pub(crate) server_cpu_us_each: Option<f64>,
+}
+
 /// Both contestants of one round.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Pair {
@@ -100,6 +112,17 @@ impl Round {
     pub(crate) fn cpu_per_message(&self) -> Option<f64> {
         let messages = self.end.echoed.saturating_sub(self.begin.echoed);
         (messages > 0).then(|| round((self.end.cpu_us - self.begin.cpu_us) / (messages as f64), 3))
+    }
+
+    /// From before the first client until the last one was connected.
+    fn handshakes(&self) -> HandshakeCost {
+        let completed = self.full.handshakes.completed;
+        let spent = self.full.cpu_us - self.empty.cpu_us;
+        HandshakeCost {
+            completed: self.end.handshakes.completed,
+            failed: self.end.handshakes.failed,
+            server_cpu_us_each: (completed > 0).then(|| round(spent / (completed as f64), 1)),
+        }
     }
 
     /// The server's figures over the measured time.
@@ -144,14 +167,14 @@ impl From<Percentiles> for UpdateTimes {
 
 impl Report {
     /// What a client alone knows.
-    pub(crate) fn of_client(load: &LoadArgs, outcome: &Outcome) -> Self {
+    pub(crate) fn of_client(load: &LoadArgs, secure: Protection, outcome: &Outcome) -> Self {
         Self {
             clients: load.clients,
             rate_hz: load.window.is_none().then_some(load.rate),
             window: load.window,
             size: load.size,
             pipeline: load.pipeline.clone(),
-            secure: "none",
+            secure,
             workers: None,
             duration_s: round(outcome.measured_s, 3),
             connected: outcome.connected,
@@ -167,6 +190,7 @@ impl Report {
             client: Cost {
                 cpu_us_per_message: Some(round(outcome.cpu_us_per_message, 3)),
             },
+            handshakes: HandshakeCost::default(),
             floor: Cost::default(),
             ratio_to_floor: None,
             rounds: Vec::new(),
@@ -179,11 +203,12 @@ impl Report {
         Self {
             workers: Some(setup.workers),
             server: server.server(),
+            handshakes: server.handshakes(),
             floor: Cost {
                 cpu_us_per_message: pair.map(|pair| pair.floor_cpu_us_per_message),
             },
             ratio_to_floor: pair.map(|pair| pair.ratio_to_floor),
-            ..Self::of_client(&setup.load, &server.outcome)
+            ..Self::of_client(&setup.load, setup.security.protection(), &server.outcome)
         }
     }
 

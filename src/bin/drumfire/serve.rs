@@ -20,13 +20,12 @@ use crate::histogram::Histogram;
 use crate::pipelines::Pipelines;
 use crate::protocol::{Figures, ServerLine};
 use crate::say;
+use crate::security::{self, Mode};
 use crate::stop::Stop;
 use crate::{process, table, text};
 
 /// Connections it takes.
 const MAX_CONNECTIONS: usize = 65_536;
-/// Bytes copied at a time from a message to its echo: small, since it is zeroed for each message.
-const CHUNK: usize = 128;
 /// Longest sleep, so that signals and a parent are heard.
 const NAP: Duration = Duration::from_millis(20);
 const SECOND: Duration = Duration::from_secs(1);
@@ -34,7 +33,11 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(crate) fn run(args: &ServeArgs) -> Result<Verdict, Failure> {
     let stop = Stop::on_signals()?;
     process::pin(&args.child.pin);
-    let mut driver = NetworkDriver::new(settings(args)?)?;
+    let mode = args.security.mode()?;
+    let (protection, ca) = (mode.protection, mode.ca.clone());
+    let settings = settings(args, mode)?;
+    security::warn(&settings);
+    let mut driver = NetworkDriver::new(settings)?;
     // The pool has its threads, each pinned; this one works along on the first core.
     process::pin(args.child.pin.get(..1).unwrap_or_default());
     Pipelines::parse(&args.pipelines)?.create(&mut driver)?;
@@ -43,8 +46,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Verdict, Failure> {
     let endpoint = driver.local_endpoint();
     let mut server = Server {
         driver,
-        echo: args.echo,
-        counts: Counts::default(),
+        counts: Counts::new(args.echo),
         updates: Histogram::new(),
         started: now(),
     };
@@ -52,10 +54,12 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Verdict, Failure> {
     server.driver.update();
     reporter.say(&ServerLine::Listening {
         endpoint: endpoint.to_string(),
+        ca,
     });
     if !args.child.machine {
         say::out(&table::listening(
             &endpoint.to_string(),
+            protection,
             &args.pipelines,
             &server.figures(),
         ));
@@ -73,9 +77,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Verdict, Failure> {
     Ok(Verdict::Good)
 }
 
-fn settings(args: &ServeArgs) -> Result<NetworkSettings, Failure> {
-    let mut builder = NetworkSettings::builder()
-        .plain()
+fn settings(args: &ServeArgs, mode: Mode) -> Result<NetworkSettings, Failure> {
+    let mut builder = mode
+        .builder
         .max_connections(MAX_CONNECTIONS)
         .sockets_per_port(args.sockets);
     if let Some(threads) = args.workers {
@@ -95,17 +99,27 @@ fn settings(args: &ServeArgs) -> Result<NetworkSettings, Failure> {
 }
 
 /// What the application counts. Relaxed: sums of independent events.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
+    /// Whether what is received goes back.
+    echo: bool,
     received: AtomicU64,
-    echoed: AtomicU64,
     /// Echoes the driver did not take: the connection's queue is full, or it is closing.
     refused: AtomicU64,
 }
 
+impl Counts {
+    fn new(echo: bool) -> Self {
+        Self {
+            echo,
+            received: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        }
+    }
+}
+
 struct Server {
     driver: NetworkDriver,
-    echo: bool,
     counts: Counts,
     updates: Histogram,
     started: Instant,
@@ -121,15 +135,10 @@ impl Server {
             self.updates.record(start.elapsed());
         }
         while self.driver.accept().is_some() {}
-        let Self {
-            driver,
-            echo,
-            counts,
-            ..
-        } = self;
+        let Self { driver, counts, .. } = self;
         driver
             .to_concurrent()
-            .for_each_ready(|mut port| handle(&mut port, *echo, counts));
+            .for_each_ready(|mut port| handle(&mut port, counts));
         // Answers leave at once, whatever the next wait finds.
         driver.schedule_flush_send().complete();
     }
@@ -149,8 +158,8 @@ impl Server {
 }
 
 /// Handles the events of one connection: each message is written while it is read.
-fn handle(port: &mut ConnectionPort<'_>, echo: bool, counts: &Counts) {
-    let (mut received, mut echoed) = (0, 0);
+fn handle(port: &mut ConnectionPort<'_>, counts: &Counts) {
+    let (mut received, mut refused) = (0, 0);
     let (mut events, mut sender) = port.split();
     while let Some(event) = events.pop_event() {
         let NetworkEvent::Data {
@@ -161,32 +170,22 @@ fn handle(port: &mut ConnectionPort<'_>, echo: bool, counts: &Counts) {
             continue;
         };
         received += 1;
-        if !echo {
+        if !counts.echo {
             continue;
         }
         let sent = sender
             .begin_send_with(pipeline, reader.length())
             .and_then(|mut message| {
-                let mut bytes = [0; CHUNK];
-                let mut left = reader.length();
-                while left > 0 {
-                    let part = bytes.get_mut(..left.min(CHUNK)).unwrap_or_default();
-                    reader.read_bytes(part);
-                    message.write_bytes(part);
-                    left -= part.len();
-                }
+                message.write_bytes(reader.read_slice(reader.length()));
                 message.end_send()
             });
-        echoed += u64::from(sent.is_ok());
+        refused += u64::from(sent.is_err());
     }
     if received > 0 {
         counts.received.fetch_add(received, Ordering::Relaxed);
-        counts.echoed.fetch_add(echoed, Ordering::Relaxed);
-        if echo && echoed < received {
-            counts
-                .refused
-                .fetch_add(received - echoed, Ordering::Relaxed);
-        }
+    }
+    if refused > 0 {
+        counts.refused.fetch_add(refused, Ordering::Relaxed);
     }
 }
 
@@ -198,8 +197,10 @@ fn figures(
 ) -> Figures {
     let mut figures = driver_figures(driver, updates, started);
     figures.received = counts.received.load(Ordering::Relaxed);
-    figures.echoed = counts.echoed.load(Ordering::Relaxed);
     let refused = counts.refused.load(Ordering::Relaxed);
+    if counts.echo {
+        figures.echoed = figures.received.saturating_sub(refused);
+    }
     if refused > 0 {
         figures.drops.insert("echo_refused".to_owned(), refused);
     }
@@ -229,6 +230,11 @@ impl Journal {
             return Ok(());
         }
         self.next = now() + SECOND;
+        if self.talks {
+            for (cause, count) in security::failures(&mut server.driver) {
+                say::out(&format!("{count} handshakes failed: {cause}"));
+            }
+        }
         let figures = server.figures();
         self.save(&figures)?;
         if self.talks

@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::process::{self, Child};
 use crate::protocol::{ClientLine, Figures, Outcome, ServerLine};
 use crate::screen::Screen;
+use crate::security::{self, OwnSecurity};
 use crate::stop::Stop;
 
 /// A child that says nothing for so long is stuck.
@@ -41,6 +42,7 @@ pub(crate) enum Contestant {
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) load: LoadArgs,
+    pub(crate) security: OwnSecurity,
     pub(crate) workers: usize,
     pub(crate) receive_buffer: Option<usize>,
     /// Of the server, on its one port.
@@ -53,15 +55,18 @@ pub(crate) struct Round {
     pub(crate) outcome: Outcome,
     /// Before the first client.
     pub(crate) empty: Figures,
+    /// With the last one connected.
+    pub(crate) full: Figures,
     /// At the begin and the end of the measured time.
     pub(crate) begin: Figures,
     pub(crate) end: Figures,
 }
 
 impl Setup {
-    pub(crate) fn new(load: &LoadArgs, server: &ServerArgs) -> Self {
+    pub(crate) fn new(load: &LoadArgs, server: &ServerArgs, security: OwnSecurity) -> Self {
         Self {
             load: load.clone(),
+            security,
             workers: server
                 .workers
                 .unwrap_or_else(|| process::cores().saturating_sub(1).max(1)),
@@ -82,11 +87,12 @@ impl Setup {
 
     fn server_arguments(&self, contestant: Contestant) -> Vec<String> {
         let mut arguments = match contestant {
-            Contestant::Drumfire => words(&["serve", "--echo", "--plain"]),
+            Contestant::Drumfire => words(&["serve", "--echo"]),
             Contestant::Floor => words(&["floor"]),
         };
         arguments.extend(words(&["--bind", "127.0.0.1:0"]));
         if contestant == Contestant::Drumfire {
+            arguments.extend(words(self.security.server_arguments()));
             arguments.extend(words(&["--pipelines", &self.load.pipeline]));
             arguments.extend(words(&["--workers", &self.workers.to_string()]));
         }
@@ -98,9 +104,15 @@ impl Setup {
         arguments
     }
 
-    fn client_arguments(&self, endpoint: &str, contestant: Contestant) -> Vec<String> {
+    fn client_arguments(
+        &self,
+        endpoint: &str,
+        ca: Option<&str>,
+        contestant: Contestant,
+    ) -> Vec<String> {
         let load = &self.load;
-        let mut arguments = words(&["client", endpoint, "--plain"]);
+        let mut arguments = words(&["client", endpoint]);
+        arguments.extend(security::client_arguments(ca));
         arguments.extend(words(&["--clients", &load.clients.to_string()]));
         arguments.extend(match load.window {
             Some(window) => words(&["--window", &window.to_string()]),
@@ -135,11 +147,12 @@ impl Setup {
             Contestant::Floor => "floor server",
         };
         let mut server = Child::start(name, &self.server_arguments(contestant))?;
-        let ServerLine::Listening { endpoint } = server.answer(SOON)? else {
+        let ServerLine::Listening { endpoint, ca } = server.answer(SOON)? else {
             return Err(Failure::new(format!("the {name} process does not listen")));
         };
         let empty = figures(&mut server, "peek")?;
-        let mut client = Child::start("client", &self.client_arguments(&endpoint, contestant))?;
+        let arguments = self.client_arguments(&endpoint, ca.as_deref(), contestant);
+        let mut client = Child::start("client", &arguments)?;
         let round = follow(&mut server, &mut client, empty, screen, stop)?;
         client.finish(SOON)?;
         server.tell("stop")?;
@@ -171,7 +184,7 @@ fn follow(
     screen: &mut Screen,
     stop: &Stop,
 ) -> Result<Round, Failure> {
-    let (mut begin, mut end) = (empty.clone(), empty.clone());
+    let (mut full, mut begin, mut end) = (empty.clone(), empty.clone(), empty.clone());
     loop {
         let line: ClientLine = client.answer(SILENCE)?;
         if stop.requested() {
@@ -185,11 +198,13 @@ fn follow(
                 return Ok(Round {
                     outcome,
                     empty,
+                    full,
                     begin,
                     end,
                 });
             }
-            ClientLine::Progress(_) | ClientLine::Connected { .. } => {}
+            ClientLine::Connected { .. } => full = figures(server, "peek")?,
+            ClientLine::Progress(_) => {}
         }
         let peek = if screen.wants_server() {
             Some(figures(server, "peek")?)

@@ -4,7 +4,8 @@ use crate::args::LoadArgs;
 use crate::histogram::median;
 use crate::pipelines;
 use crate::protocol::{Figures, Outcome, Stages};
-use crate::report::{Pair, Report};
+use crate::report::{HandshakeCost, Pair, Report};
+use crate::security::Protection;
 use crate::text::{count, drops, kernel_drops, per_second, time};
 
 /// What the demo ends with.
@@ -15,7 +16,7 @@ three things to try next
   drumfire doctor                                   what of this machine costs messages or speed";
 
 /// A load in one line.
-pub(crate) fn describe(load: &LoadArgs) -> String {
+pub(crate) fn describe(load: &LoadArgs, protection: Protection) -> String {
     let pace = match load.window {
         Some(window) => format!("{window} under way each"),
         None => format!("{} Hz", load.rate),
@@ -26,10 +27,11 @@ pub(crate) fn describe(load: &LoadArgs) -> String {
         format!("pipeline {}", load.pipeline)
     };
     format!(
-        "{} clients × {pace} × {} B echo for {} s, UDP, not encrypted, {pipeline}",
+        "{} clients × {pace} × {} B echo for {} s, {}, {pipeline}",
         count(load.clients as u64),
         load.size,
         load.duration.as_secs_f64(),
+        protection.words(),
     )
 }
 
@@ -75,6 +77,9 @@ pub(crate) fn of(report: &Report) -> String {
             "client CPU",
             format!("{cost:.2} µs a message (all clients share one process)"),
         ));
+    }
+    if report.handshakes.completed + report.handshakes.failed > 0 {
+        rows.push(handshake_row(report.handshakes));
     }
     rows.extend(floor_rows(report));
     let rows = rows
@@ -127,6 +132,20 @@ fn server_rows(report: &Report) -> Vec<(&'static str, String)> {
         rows.push(("", kernel_drops(*lost, server.receive_buffer)));
     }
     rows
+}
+
+fn handshake_row(handshakes: HandshakeCost) -> (&'static str, String) {
+    let each = handshakes
+        .server_cpu_us_each
+        .map_or_else(String::new, |each| {
+            format!(", {each:.0} µs of the server's processor each, all told")
+        });
+    let text = format!(
+        "{} completed, {} failed{each}",
+        count(handshakes.completed),
+        count(handshakes.failed)
+    );
+    ("handshakes", text)
 }
 
 fn floor_rows(report: &Report) -> Vec<(&'static str, String)> {
@@ -211,14 +230,20 @@ pub(crate) fn spread(rounds: &[Pair]) -> String {
 }
 
 /// A server's first line.
-pub(crate) fn listening(endpoint: &str, pipelines: &str, figures: &Figures) -> String {
+pub(crate) fn listening(
+    endpoint: &str,
+    protection: Protection,
+    pipelines: &str,
+    figures: &Figures,
+) -> String {
     let pipelines = if pipelines.is_empty() {
         "no pipelines"
     } else {
         pipelines
     };
     format!(
-        "listening on {endpoint}, UDP, not encrypted, {pipelines}; receive buffer of {} bytes; Ctrl-C stops",
+        "listening on {endpoint}, {}, {pipelines}; receive buffer of {} bytes; Ctrl-C stops",
+        protection.words(),
         count(figures.receive_buffer as u64)
     )
 }
