@@ -43,6 +43,13 @@ const RECORD: Rooms = Rooms { head: 21, tail: 16 };
 pub(super) fn build_back(
     settings: &NetworkSettings,
     interface: Box<dyn NetworkInterface>,
+    #[cfg_attr(
+        not(any(feature = "aws-lc-rs", feature = "ring")),
+        expect(
+            unused_variables,
+            reason = "without a provider there are no handshakes"
+        )
+    )]
     pool: &Pool,
     now: Now,
 ) -> (Back, Shape) {
@@ -411,14 +418,26 @@ impl Back {
         }
     }
 
+    /// When to look after the handshakes that are worked on.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    fn errands_due(&self, now: Timestamp) -> Timestamp {
+        if self.core.backroom.is_busy() || self.core.endpoint.has_errands() {
+            now + ERRAND
+        } else {
+            Timestamp::NEVER
+        }
+    }
+
+    #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+    #[expect(clippy::unused_self, reason = "as above, where there are handshakes")]
+    fn errands_due(&self, _: Timestamp) -> Timestamp {
+        Timestamp::NEVER
+    }
+
     /// How long until a timer is due, at most.
     fn until_due(&self, now: Timestamp) -> Duration {
         let site = &self.core.site.now;
-        let mut strangers = self.core.endpoint.deadline();
-        #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
-        if self.core.backroom.is_busy() || self.core.endpoint.has_errands() {
-            strangers = strangers.min(now + ERRAND);
-        }
+        let strangers = self.core.endpoint.deadline().min(self.errands_due(now));
         let at = self
             .core
             .wake
