@@ -15,6 +15,12 @@
 //!  7          n, n bytes          these bytes come in front of it
 //! ```
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    reason = "a failure is what fuzzing looks for"
+)]
+
 use std::time::Duration;
 
 use drumfire::interface::{InProcessNetwork, RawSocket};

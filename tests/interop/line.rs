@@ -34,11 +34,14 @@ pub(crate) enum Weather {
 
 /// All datagrams in their order, and whether each went to the server.
 #[derive(Clone, Default)]
-pub(crate) struct Tape(Arc<Mutex<Vec<(bool, Vec<u8>)>>>);
+pub(crate) struct Tape(Arc<Mutex<Vec<Taped>>>);
+
+/// A datagram, and whether it went to the server.
+type Taped = (bool, Vec<u8>);
 
 #[cfg(feature = "key-log")]
 impl Tape {
-    pub(crate) fn datagrams(&self) -> Vec<(bool, Vec<u8>)> {
+    pub(crate) fn datagrams(&self) -> Vec<Taped> {
         self.0.lock().unwrap().clone()
     }
 

@@ -1,4 +1,4 @@
-//! DTLS with those whom nobody here wrote: OpenSSL, GnuTLS, mbed TLS 2.28 (the library under Unity's)
+//! DTLS with those whom nobody here wrote: `OpenSSL`, `GnuTLS`, mbed TLS 2.28 (the library under Unity's)
 //! and dimpl, each as client and as server, against a driver on real sockets.
 //!
 //! In `cargo test` the cells of a clean network run, and a partner that is not installed is skipped,
@@ -8,7 +8,6 @@
 #![cfg(feature = "aws-lc-rs")]
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_types,
