@@ -15,7 +15,6 @@ use crate::endpoint::Hall;
 use crate::endpoint::hall::{Arrived, Event};
 use crate::error::DisconnectReason;
 use crate::link::guard::Guard;
-use crate::secure::dtls::HandshakeError;
 
 /// What the handshakes of one update may take.
 const BUDGET: Duration = Duration::from_millis(2);
@@ -36,10 +35,13 @@ pub(crate) fn handshakes(back: &mut Back, watch: &mut Stopwatch) {
     for event in events {
         match event {
             Event::Established(arrived) => arrive(back, *arrived),
-            Event::Failed { path, slot, error } => {
+            Event::Failed {
+                path,
+                slot,
+                error,
+                may_try_again,
+            } => {
                 Hall::explain(back.core.endpoint.journal(), now, &path, &error);
-                let nobody_answered =
-                    matches!(*error, HandshakeError::TimedOut { heard: false, .. });
                 let connection = slot.map(|slot| back.core.endpoint.connection(slot));
                 back.outcome.failures.push(HandshakeFailure {
                     connection,
@@ -47,7 +49,7 @@ pub(crate) fn handshakes(back: &mut Back, watch: &mut Stopwatch) {
                     error: *error,
                 });
                 if let Some(slot) = slot {
-                    fail(back, slot, &path, nobody_answered);
+                    fail(back, slot, &path, may_try_again);
                 }
             }
         }
@@ -110,15 +112,16 @@ fn arrive(back: &mut Back, arrived: Arrived) {
     }
 }
 
-/// A connection that has no association will get none, unless nobody has answered yet: then it asks
-/// again for as long as it lives. One whose association was to be made anew goes on with the old one.
-fn fail(back: &mut Back, slot: u32, path: &Path, nobody_answered: bool) {
+/// A connection that has no association will get none, unless there was only too little time: then
+/// it asks again for as long as it lives. One whose association was to be made anew goes on with the
+/// old one.
+fn fail(back: &mut Back, slot: u32, path: &Path, may_try_again: bool) {
     if let Some((shard, lane)) = rehouse::shard_of(back, slot)
         && let Some(guard) = shard.guard(lane)
     {
         guard.handle_renewal_failed();
-    } else if nobody_answered && let Some(hall) = back.core.endpoint.hall() {
-        hall.connect(slot, path);
+    } else if may_try_again && let Some(hall) = back.core.endpoint.hall() {
+        hall.connect_again(slot, path);
     } else {
         rehouse::end(back, slot, DisconnectReason::AuthenticationFailure);
     }

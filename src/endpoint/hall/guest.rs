@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::address::{AddressPrefix, Path};
 use crate::counters::DropReason;
-use crate::crypto::WallTime;
+use crate::crypto::{VerifyError, WallTime};
 use crate::secure::Outgoing;
 use crate::secure::dtls::{
-    ClientConfig, ClientHandshake, Progress, ServerConfig, ServerHandshake, Turn, VerifiedHello,
+    ClientConfig, ClientHandshake, HandshakeError, Progress, ServerConfig, ServerHandshake, Turn,
+    VerifiedHello,
 };
 use crate::time::Timestamp;
 
@@ -46,6 +47,8 @@ pub(super) struct Client {
     config: Arc<ClientConfig>,
     /// The connection it is for.
     slot: u32,
+    /// Whether an earlier handshake for it has run out of time: answers to that one may still come.
+    is_again: bool,
     /// None until it is begun.
     handshake: Option<ClientHandshake>,
 }
@@ -67,10 +70,16 @@ impl Guest {
     }
 
     /// A server, for the connection in `slot`.
-    pub(super) fn connect(config: Arc<ClientConfig>, slot: u32, path: &Path) -> Self {
+    pub(super) fn connect(
+        config: Arc<ClientConfig>,
+        slot: u32,
+        path: &Path,
+        is_again: bool,
+    ) -> Self {
         let client = Client {
             config,
             slot,
+            is_again,
             handshake: None,
         };
         Self::new(path, Role::Client(Box::new(client)), None)
@@ -93,6 +102,17 @@ impl Guest {
         match &self.role {
             Role::Server(_) => None,
             Role::Client(client) => Some(client.slot),
+        }
+    }
+
+    /// Whether another handshake may end better than this one did. The answer to a hello we have
+    /// given up looks like one that is signed wrongly, so that is believed of a first answer only.
+    pub(super) fn may_try_again(&self, error: &HandshakeError) -> bool {
+        let is_again = matches!(&self.role, Role::Client(client) if client.is_again);
+        match error {
+            HandshakeError::TimedOut { .. } => true,
+            HandshakeError::Certificate(VerifyError::HandshakeSignature) => is_again,
+            _ => false,
         }
     }
 

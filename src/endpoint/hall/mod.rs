@@ -75,6 +75,8 @@ pub(crate) enum Event {
         /// The slot of the connection it was for, if it was begun here.
         slot: Option<u32>,
         error: Box<HandshakeError>,
+        /// Whether another handshake may end better.
+        may_try_again: bool,
     },
 }
 
@@ -300,13 +302,22 @@ impl Hall {
     /// Begins a handshake with a server, for the connection in `slot`. False if there is one with
     /// this address already, or nothing that says whom to believe.
     pub(crate) fn connect(&mut self, slot: u32, path: &Path) -> bool {
+        self.connect_as(slot, path, false)
+    }
+
+    /// The same, after a handshake for the same connection that has run out of time.
+    pub(crate) fn connect_again(&mut self, slot: u32, path: &Path) -> bool {
+        self.connect_as(slot, path, true)
+    }
+
+    fn connect_as(&mut self, slot: u32, path: &Path, is_again: bool) -> bool {
         let Some(client) = self.client.clone() else {
             return false;
         };
         if self.knows(&path.remote) {
             return false;
         }
-        let place = self.seat(Guest::connect(client, slot, path));
+        let place = self.seat(Guest::connect(client, slot, path, is_again));
         self.beginnings.push_back(place);
         true
     }
@@ -466,6 +477,7 @@ impl Hall {
                     self.events.push(Event::Failed {
                         path: guest.path,
                         slot,
+                        may_try_again: guest.may_try_again(&error),
                         error,
                     });
                 }
