@@ -19,6 +19,9 @@
 
 #![expect(clippy::expect_used, reason = "a failure is what fuzzing looks for")]
 
+#[cfg(feature = "aws-lc-rs")]
+mod secure;
+
 use std::time::Duration;
 
 use drumfire::counters::Flow;
@@ -30,6 +33,9 @@ use drumfire::settings::{
 };
 use drumfire::stream::DataStreamReader;
 use drumfire::{NetworkDriver, NetworkEndpoint, NetworkEvent, NetworkPipeline};
+
+#[cfg(feature = "aws-lc-rs")]
+pub use secure::{certificates, records, secure_pair};
 
 /// A listening driver, and peers that send it what they like.
 pub fn datagram_server(data: &[u8]) {

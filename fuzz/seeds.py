@@ -4,8 +4,10 @@
 Run from anywhere; it replaces the files whose names begin with `seed_`.
 """
 
+import base64
 import json
 import pathlib
+import struct
 
 HERE = pathlib.Path(__file__).resolve().parent
 GOLDEN = HERE.parent / "tests" / "golden"
@@ -29,8 +31,8 @@ def instruction(packet, role):
     return b"\x00" + counted(packet)
 
 
-def write(target, name, data):
-    if len(data) <= LARGEST:
+def write(target, name, data, largest=LARGEST):
+    if len(data) <= largest:
         (CORPUS / target / f"seed_{name}").write_bytes(data)
 
 
@@ -101,8 +103,61 @@ def settings():
     write("settings", "contradiction", plain + b"\x03" + number(1000) + b"\x04" + number(2000))
 
 
+def secure():
+    certs = HERE.parent / "certs"
+    for file in sorted(certs.glob("*.pem")) + sorted(certs.glob("*.key")):
+        text = file.read_bytes()
+        write("certificates", file.name, text, 2400)
+        der = base64.b64decode(b"".join(line for line in text.splitlines() if not line.startswith(b"-")))
+        write("certificates", f"der_{file.name}", der, 2400)
+    both = (certs / "ecdsa-server.pem").read_bytes() + (certs / "ecdsa-server.key").read_bytes()
+    write("certificates", "both", both, 2400)
+    write("certificates", "both_crlf", both.replace(b"\n", b"\r\n"), 2400)
+    write("certificates", "cut", both[:300])
+
+    def record(kind, content, epoch=0, number=0):
+        return bytes([kind, 0xFE, 0xFD]) + struct.pack(">HHIH", epoch, 0, number, len(content)) + content
+
+    def message(kind, body, sequence=0):
+        return bytes([kind]) + struct.pack(">I", len(body))[1:] + struct.pack(">H", sequence) + b"\0\0\0" + struct.pack(">I", len(body))[1:] + body
+
+    hello = b"\xFE\xFD" + bytes(range(32)) + b"\0\0\0\x04\xC0\x2C\0\xFF\x01\0"
+    extensions = b"\0\x0A\0\x04\0\x02\0\x17" + b"\0\x17\0\0" + b"\0\x0D\0\x04\0\x02\x04\x03"
+    bodies = {
+        "hello": (1, hello),
+        "hello_extended": (1, hello + struct.pack(">H", len(extensions)) + extensions),
+        "hello_cookie": (1, hello[:35] + b"\x20" + bytes(32) + hello[36:]),
+        "question": (3, b"\xFE\xFF\x20" + bytes(32)),
+        "server_hello": (2, b"\xFE\xFD" + bytes(32) + b"\0\xC0\x2C\0\0\x04\0\x17\0\0"),
+        "certificate": (11, b"\0\0\x08\0\0\x05\x30\x03\x02\x01\0"),
+        "no_certificate": (11, b"\0\0\0"),
+        "key_exchange": (12, b"\x03\0\x1D\x20" + bytes(32) + b"\x04\x03\0\x02\x30\0"),
+        "request": (13, b"\x01\x40\0\x02\x04\x03\0\0"),
+        "done": (14, b""),
+        "client_key": (16, b"\x20" + bytes(32)),
+        "verify": (15, b"\x04\x03\0\x02\x30\0"),
+        "finished": (20, bytes(12)),
+    }
+    for name, (kind, body) in bodies.items():
+        write("records", name, record(22, message(kind, body)))
+    flight = [record(22, message(kind, body, at), 0, at) for at, (kind, body) in enumerate(bodies.values())]
+    write("records", "flight", b"".join(flight))
+    write("records", "others", record(20, b"\x01") + record(21, b"\x02\x2A") + record(23, bytes(40), 1, 7))
+
+    write("secure_pair", "honest", b"")
+    for at in range(9):
+        for name, fate in {"lost": b"\x01", "twice": b"\x02", "changed": b"\x03\x1B\x80", "cut": b"\x04\x1E",
+                           "held": b"\x05", "split": b"\x06\x09", "preceded": b"\x07" + counted(flight[0])}.items():
+            write("secure_pair", f"{at}_{name}", bytes(at) + fate)
+    write("secure_pair", "all_split", b"\x06\x20" * 30)
+    write("secure_pair", "all_twice", b"\x02" * 30)
+    write("secure_pair", "all_lost", b"\x01" * 60)
+    write("secure_pair", "every_second_lost", b"\0\x01" * 30)
+
+
 def main():
-    for target in ("datagram_server", "datagram_client", "stream_reader", "settings"):
+    for target in ("datagram_server", "datagram_client", "stream_reader", "settings", "records", "certificates",
+                   "secure_pair"):
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob("seed_*"):
@@ -111,6 +166,7 @@ def main():
     by_hand()
     streams()
     settings()
+    secure()
     for folder in sorted(CORPUS.iterdir()):
         files = list(folder.iterdir())
         print(f"{folder.name}: {len(files)} files, {sum(file.stat().st_size for file in files)} bytes")

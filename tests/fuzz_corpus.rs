@@ -53,6 +53,14 @@ fn the_corpus_of_settings_replays() {
 }
 
 #[test]
+#[cfg(feature = "aws-lc-rs")]
+fn the_corpora_of_secure_connections_replay() {
+    replay("records", drive::records);
+    replay("certificates", drive::certificates);
+    replay("secure_pair", drive::secure_pair);
+}
+
+#[test]
 fn every_short_program_of_datagrams_is_survived() {
     for first in 0..=255 {
         for second in [0, 2, 3, 4, 5, 7, 9, 128, 255] {

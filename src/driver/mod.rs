@@ -350,7 +350,7 @@ impl NetworkDriver {
 
     fn build(settings: NetworkSettings, interface: Box<dyn NetworkInterface>, pool: Pool) -> Self {
         let clock = Clock::new(&settings);
-        let (back, shape) = update::build_back(&settings, interface, clock.now());
+        let (back, shape) = update::build_back(&settings, interface, &pool, clock.now());
         let threshold = Threshold::new(settings.workers().inline_threshold);
         Self {
             front: Office::new(shape),

@@ -17,13 +17,18 @@ use crate::error::DisconnectReason;
 use crate::id::LANES_PER_SHARD;
 use crate::interface::{NetworkInterface, SendReport};
 use crate::job::{
-    self, Back, Core, Crew, Endings, Outcome, Phase, Plan, Site, StageTimes, Step, UpdateTimes,
+    self, Back, Core, Crew, Endings, Outcome, Phase, Plan, Pool, Site, StageTimes, Step,
+    UpdateTimes,
 };
 use crate::link::Rules;
 use crate::pipeline::Pipelines;
 use crate::settings::{NetworkSettings, SliceOverlap, UnreadEvents};
 use crate::time::{Now, Timestamp};
 use crate::wire::connection::DATA_HEADER_LEN;
+
+/// How long a driver sleeps at most while handshakes are worked on.
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+const ERRAND: Duration = Duration::from_micros(250);
 
 /// How long a connection's boxes keep memory they do not use, about.
 const TRIM_PERIOD: Duration = Duration::from_secs(1);
@@ -38,6 +43,14 @@ const RECORD: Rooms = Rooms { head: 21, tail: 16 };
 pub(super) fn build_back(
     settings: &NetworkSettings,
     interface: Box<dyn NetworkInterface>,
+    #[cfg_attr(
+        not(any(feature = "aws-lc-rs", feature = "ring")),
+        expect(
+            unused_variables,
+            reason = "without a provider there are no handshakes"
+        )
+    )]
+    pool: &Pool,
     now: Now,
 ) -> (Back, Shape) {
     let is_secure = settings.security().is_secure();
@@ -93,6 +106,8 @@ pub(super) fn build_back(
         rooms: record,
         #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
         unhurried: settings.connection().fixed_frame_time.is_some(),
+        #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+        backroom: job::Backroom::new(pool.clone()),
         phase: Phase::Chained,
     };
     let shape = Shape {
@@ -268,6 +283,8 @@ impl NetworkDriver {
         if self.crew.capacity() < shards {
             self.crew = Arc::new(Crew::new(shards.next_power_of_two() * 2));
         }
+        #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+        back.core.backroom.close();
         self.crew.submit(back);
         self.woken = helpers;
         for index in 0..=helpers {
@@ -401,10 +418,26 @@ impl Back {
         }
     }
 
+    /// When to look after the handshakes that are worked on.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    fn errands_due(&self, now: Timestamp) -> Timestamp {
+        if self.core.backroom.is_busy() || self.core.endpoint.has_errands() {
+            now + ERRAND
+        } else {
+            Timestamp::NEVER
+        }
+    }
+
+    #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+    #[expect(clippy::unused_self, reason = "as above, where there are handshakes")]
+    fn errands_due(&self, _: Timestamp) -> Timestamp {
+        Timestamp::NEVER
+    }
+
     /// How long until a timer is due, at most.
     fn until_due(&self, now: Timestamp) -> Duration {
         let site = &self.core.site.now;
-        let strangers = self.core.endpoint.deadline();
+        let strangers = self.core.endpoint.deadline().min(self.errands_due(now));
         let at = self
             .core
             .wake

@@ -196,6 +196,12 @@ impl Endpoint {
             .unwrap_or_default()
     }
 
+    /// Whether steps of handshakes are to be done.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    pub(crate) fn has_errands(&self) -> bool {
+        self.hall.as_ref().is_some_and(|hall| hall.is_busy())
+    }
+
     /// Handshakes under way; none for a plain driver.
     pub(crate) fn hall(&mut self) -> Option<&mut Hall> {
         self.hall.as_deref_mut()

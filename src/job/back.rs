@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+use super::backroom::Backroom;
 use super::outcome::{Endings, Outcome};
 use super::shard::{NEVER, Shard};
 use super::site::Site;
@@ -79,6 +81,9 @@ pub(crate) struct Core {
     /// Whether handshakes may take as long as they do: time is not real.
     #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
     pub(crate) unhurried: bool,
+    /// Where handshakes are worked on between updates.
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    pub(crate) backroom: Backroom,
     pub(crate) phase: Phase,
 }
 

@@ -60,7 +60,10 @@ pub(super) fn handle(
 fn handle_packet(slot: &mut Option<Link>, arrival: &Arrival, packet: &[u8], cx: &mut Context<'_>) {
     let named = peek_token(packet);
     match (slot.as_mut(), named) {
-        (Some(link), Some((Kind::Request, token))) if token != link.token() => {
+        // A server that asks for a connection gets none: only those who were let in may begin anew.
+        (Some(link), Some((Kind::Request, token)))
+            if token != link.token() && !link.is_client() =>
+        {
             cx.inward.drops.count(DropReason::UnknownToken);
             cx.notices.push(Notice::Supplanted {
                 lane: cx.lane,

@@ -1,11 +1,13 @@
 //! Stage 6, handshakes: key exchanges, signatures and certificates, behind the live traffic.
 //!
-//! An update gives them a few milliseconds and no more; what is left comes with the next ones. Where
-//! time is virtual they take as long as they take, so that a run repeats.
+//! An update takes in what the pool has done since the last one, and gives out what is to be done
+//! until the next ([`backroom`](super::backroom)); none waits for a signature. Where time is virtual
+//! all is done on the spot, so that a run repeats.
 
 use std::time::Duration;
 
 use super::back::Back;
+use super::backroom::run;
 use super::outcome::{HandshakeFailure, Secured};
 use super::rehouse;
 use super::timing::Stopwatch;
@@ -15,33 +17,53 @@ use crate::endpoint::Hall;
 use crate::endpoint::hall::{Arrived, Event};
 use crate::error::DisconnectReason;
 use crate::link::guard::Guard;
+use crate::secure::dtls::HandshakeError;
 
-/// What the handshakes of one update may take.
-const BUDGET: Duration = Duration::from_millis(2);
+/// What an update does itself of what the pool has not come to.
+const NEGLECTED: Duration = Duration::from_millis(1);
 
 /// Goes on with handshakes, and gives those that ended well a lane.
 pub(crate) fn handshakes(back: &mut Back, watch: &mut Stopwatch) {
     let Back { core, .. } = back;
     let now = core.site.now.at;
-    let unhurried = core.unhurried;
+    let (backroom, replies) = (&mut core.backroom, &mut core.replies);
     let Some(hall) = core.endpoint.hall() else {
         return;
     };
-    if hall.deadline() > now {
+    if !hall.is_busy() && hall.deadline() > now && !backroom.is_busy() {
         return;
     }
-    let go_on = || unhurried || watch.elapsed() < BUDGET;
-    let events: Vec<Event> = hall.work(now, go_on, &mut core.replies).collect();
+    while let Some(done) = backroom.collect() {
+        hall.take_back(done, replies);
+    }
+    hall.pass_time(now, replies);
+    if core.unhurried {
+        while let Some(errand) = hall.errand(now) {
+            hall.take_back(run(errand), replies);
+        }
+    } else {
+        // Threads that are all busy make handshakes late, never stuck.
+        while watch.elapsed() < NEGLECTED
+            && let Some(errand) = backroom.take_neglected()
+        {
+            hall.take_back(run(errand), replies);
+        }
+        while backroom.has_room()
+            && let Some(errand) = hall.errand(now)
+        {
+            backroom.give(errand);
+        }
+        backroom.open();
+        core.times.handshake += backroom.take_spent();
+    }
+    let events = hall.take_events();
     for event in events {
         match event {
             Event::Established(arrived) => arrive(back, *arrived),
-            Event::Failed {
-                path,
-                slot,
-                error,
-                may_try_again,
-            } => {
+            Event::Failed { path, slot, error } => {
                 Hall::explain(back.core.endpoint.journal(), now, &path, &error);
+                let nobody_answered =
+                    matches!(*error, HandshakeError::TimedOut { heard: false, .. });
                 let connection = slot.map(|slot| back.core.endpoint.connection(slot));
                 back.outcome.failures.push(HandshakeFailure {
                     connection,
@@ -49,7 +71,7 @@ pub(crate) fn handshakes(back: &mut Back, watch: &mut Stopwatch) {
                     error: *error,
                 });
                 if let Some(slot) = slot {
-                    fail(back, slot, &path, may_try_again);
+                    fail(back, slot, &path, nobody_answered);
                 }
             }
         }
@@ -112,16 +134,15 @@ fn arrive(back: &mut Back, arrived: Arrived) {
     }
 }
 
-/// A connection that has no association will get none, unless there was only too little time: then
-/// it asks again for as long as it lives. One whose association was to be made anew goes on with the
-/// old one.
-fn fail(back: &mut Back, slot: u32, path: &Path, may_try_again: bool) {
+/// A connection that has no association will get none, unless nobody has answered yet: then it asks
+/// again for as long as it lives. One whose association was to be made anew goes on with the old one.
+fn fail(back: &mut Back, slot: u32, path: &Path, nobody_answered: bool) {
     if let Some((shard, lane)) = rehouse::shard_of(back, slot)
         && let Some(guard) = shard.guard(lane)
     {
         guard.handle_renewal_failed();
-    } else if may_try_again && let Some(hall) = back.core.endpoint.hall() {
-        hall.connect_again(slot, path);
+    } else if nobody_answered && let Some(hall) = back.core.endpoint.hall() {
+        hall.connect(slot, path);
     } else {
         rehouse::end(back, slot, DisconnectReason::AuthenticationFailure);
     }

@@ -12,6 +12,8 @@
 //! ```
 
 mod back;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod backroom;
 mod decrypt;
 mod deferred;
 mod finish;
@@ -37,6 +39,8 @@ mod timing;
 mod work;
 
 pub(crate) use back::{Back, Core, Phase};
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub(crate) use backroom::Backroom;
 pub(crate) use lead::{Crew, Step, lead};
 pub use outcome::Endings;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]

@@ -194,9 +194,8 @@ impl PipelineShape {
         self.window
     }
 
-    /// Whether an empty message travels at all. Without any header there would be nothing to send,
-    /// and Unity Transport sends nothing.
-    pub(crate) fn carries_empty(&self) -> bool {
+    /// Whether its packets have anything but the message.
+    pub(crate) fn has_headers(&self) -> bool {
         self.header_capacity() > 0
     }
 }

@@ -23,6 +23,7 @@ impl Outgoing {
     }
 
     /// Forgets them all; the memory stays.
+    #[cfg(test)]
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();

@@ -8,7 +8,7 @@
 //! setter in the documentation's search. Where zero means "off", the built value is an `Option`.
 //!
 //! This module knows no socket, no thread pool and no clock: it holds plain values. Certificates alone
-//! are judged by a date, which [`build`] asks for and [`NetworkSettingsBuilder::build_at`] is given.
+//! are judged by a date, which [`build`] asks for and `build_at` is given.
 //!
 //! ```
 //! use drumfire::settings::NetworkSettings;

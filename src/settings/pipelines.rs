@@ -83,8 +83,12 @@ impl PipelineParameters {
     }
 
     /// How many packets we have in flight at most.
+    ///
+    /// Stock peers 2.2.0 to 2.5.3 with a window of 64 report wrongly when their newest number jumps by
+    /// just that: one packet less, and it never does.
     pub(crate) fn send_window(&self) -> u16 {
         match self.timing {
+            Timing::Prompt if self.window == 64 => 63,
             Timing::Prompt => self.window.clamp(1, MAX_WINDOW),
             Timing::Unity => self.receive_window(),
         }
@@ -330,8 +334,8 @@ impl NetworkSettingsBuilder {
     /// Reliable packets in flight at once, for each connection and pipeline.
     ///
     /// Both peers need the same class: up to 32, 33 to 64, or above (the header's mask has 4, 8 or
-    /// up to 255 bytes). Unity Transport before 2.6.0 has windows up to 64. Nothing is allocated for
-    /// it: memory follows what is in flight.
+    /// up to 255 bytes). Unity Transport before 2.6.0 has windows up to 64. Of 64,
+    /// 63 are used. Nothing is allocated for it: memory follows what is in flight.
     ///
     /// Unit: packets. Default: 32. Range: 1 to 2040.
     /// Source: Unity Transport `ReliableUtility.Parameters.WindowSize`, rounded up to a multiple of 8

@@ -303,13 +303,6 @@ impl Recording {
             .find(|packet| packet.direction == "note")
             .map(|packet| packet.tick)
     }
-
-    /// Whether nothing of it needs a pipeline stage.
-    pub(crate) fn needs_no_stage(&self) -> bool {
-        self.packets.iter().map(RecordedPacket::bytes).all(|bytes| {
-            !matches!(bytes.as_slice(), [1, _, _, _, _, _, _, _, _, pipeline, ..] if (1..=7).contains(pipeline))
-        })
-    }
 }
 
 impl RecordedPacket {

@@ -1,7 +1,7 @@
 //! A server and its clients on one network, in lockstep.
 
 use drumfire::address::NetworkEndpoint;
-use drumfire::id::NetworkConnection;
+use drumfire::id::{NetworkConnection, NetworkPipeline, StageId};
 use drumfire::settings::NetworkSettingsBuilder;
 
 use super::{FRAME, Net, Node, SERVER, settings};
@@ -52,6 +52,15 @@ impl World {
             clients,
             ticks: 0,
         }
+    }
+
+    /// Creates a pipeline on both sides. Before anybody connects.
+    pub(crate) fn create_pipeline(&mut self, stages: &[StageId]) -> NetworkPipeline {
+        let created = self.server.driver.create_pipeline(stages).unwrap();
+        for client in &mut self.clients {
+            assert_eq!(client.driver.create_pipeline(stages), Ok(created));
+        }
+        created
     }
 
     /// One update of everybody.

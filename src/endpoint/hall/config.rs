@@ -45,6 +45,14 @@ pub(super) fn client(client: &SecureClient, settings: &NetworkSettings) -> Optio
     let mut config = ClientConfig::new(trust, name);
     config.identity = client.shown().cloned();
     config.common = common(settings);
+    // A client has as long as all its connection attempts take: 10 s are for servers (R10), and on a
+    // network that loses much they are not enough. Source: Unity Transport, handshake timeout maximum.
+    let connection = settings.connection();
+    config.common.timing.handshake = config
+        .common
+        .timing
+        .handshake
+        .max(connection.connect_timeout * connection.max_connect_attempts);
     #[cfg(feature = "key-log")]
     {
         config.common.key_log = client.key_log().cloned();

@@ -7,22 +7,25 @@
 //! ```
 //!
 //! Reading hellos costs next to nothing and is done as they come. What is expensive (key exchanges,
-//! signatures, chains of certificates) waits in a queue until [`Hall::work`], behind the live
-//! traffic of the update, and ends there when the caller says so; what is left is for the next
-//! update. Answers to those who have come furthest go first.
+//! signatures, chains of certificates) is given out as an [`Errand`], one step of one handshake, to
+//! be done wherever there is time for it; [`Hall::take_back`] goes on with what came of it. Answers
+//! to those who have come furthest go first.
 //!
 //! Guests are bounded in number, by prefix and in bytes (R10), and how many begin in a second is
 //! rationed (R11). A guest is known by its address alone. Whether the address has an association
 //! already is the [`Endpoint`](super::Endpoint)'s business.
 
 mod config;
+mod engine;
 mod guest;
 mod ration;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use self::guest::{Guest, Role};
+use self::engine::{Client, Engine, Step};
+pub(crate) use self::engine::{Done, Errand};
+use self::guest::{Due, Guest};
 use self::ration::Ration;
 use super::Replies;
 use super::keyed::Keyed;
@@ -32,7 +35,8 @@ use crate::crypto::{Cookies, PeerIdentity, WallTime};
 use crate::journal::{Journal, Kind};
 use crate::random::Random;
 use crate::secure::dtls::{
-    ClientConfig, HandshakeError, HelloVerdict, Progress, ServerConfig, handle_hello,
+    ClientConfig, HandshakeError, HelloVerdict, Progress, ServerConfig, ServerHandshake,
+    handle_hello,
 };
 use crate::secure::{Association, Outgoing};
 use crate::settings::{Limits, LoopbackLimits, NetworkSettings, SecureServer, Security};
@@ -75,8 +79,6 @@ pub(crate) enum Event {
         /// The slot of the connection it was for, if it was begun here.
         slot: Option<u32>,
         error: Box<HandshakeError>,
-        /// Whether another handshake may end better.
-        may_try_again: bool,
     },
 }
 
@@ -119,7 +121,6 @@ pub(crate) struct Hall {
     /// Counts guests, for their age.
     arrivals: u64,
     question: Vec<u8>,
-    out: Outgoing,
     events: Vec<Event>,
     statistics: HandshakeStatistics,
 }
@@ -156,7 +157,6 @@ impl Hall {
             deadline: Timestamp::NEVER,
             arrivals: 0,
             question: Vec::new(),
-            out: Outgoing::default(),
             events: Vec::new(),
             statistics: HandshakeStatistics::default(),
         }))
@@ -194,18 +194,14 @@ impl Hall {
         self.places.contains_key(remote)
     }
 
-    /// Whether there is something to do now.
+    /// Whether there are errands to be done.
     pub(crate) fn is_busy(&self) -> bool {
         !self.answers.is_empty() || !self.beginnings.is_empty()
     }
 
-    /// When there is something to do.
+    /// When [`pass_time`](Self::pass_time) is due.
     pub(crate) fn deadline(&self) -> Timestamp {
-        if self.is_busy() {
-            Timestamp::ZERO
-        } else {
-            self.deadline
-        }
+        self.deadline
     }
 
     /// What it has seen and holds.
@@ -254,11 +250,13 @@ impl Hall {
         if let Some(&place) = self.places.get(&path.remote)
             && let Some(Some(guest)) = self.guests.get(place)
         {
-            match guest.is_begun_with(hello.random()) {
+            match guest.random {
                 // The same hello once more: its flight was lost.
-                Some(true) => return self.hear(&path.remote, datagram),
+                Some(random) if random == *hello.random() => {
+                    return self.hear(&path.remote, datagram);
+                }
                 // R11: work for a hello that a newer one replaced is dropped.
-                Some(false) => self.forget(place),
+                Some(_) => self.forget(place),
                 // We are the client, and who we talk to is not.
                 None => return Err(DropReason::Unexpected),
             }
@@ -270,11 +268,13 @@ impl Hall {
         }
         self.make_room(prefix);
         self.statistics.begun += 1;
-        let guest = Guest::greet(&server, &hello, path, prefix, now, self.date, &mut self.out);
-        let (guest, progress) = guest;
-        let place = self.seat(guest);
-        self.send(path, replies);
-        self.note(place, progress, Vec::new());
+        let mut out = Outgoing::default();
+        let (handshake, turn) = ServerHandshake::start(&server, &hello, now, self.date, &mut out);
+        let engine = Engine::Server(Box::new(handshake));
+        let random = Some(*hello.random());
+        let place = self.seat(Guest::new(path, engine, None, random, prefix));
+        send(path, &out, replies);
+        self.note(place, turn.progress, Vec::new());
         Ok(())
     }
 
@@ -302,22 +302,19 @@ impl Hall {
     /// Begins a handshake with a server, for the connection in `slot`. False if there is one with
     /// this address already, or nothing that says whom to believe.
     pub(crate) fn connect(&mut self, slot: u32, path: &Path) -> bool {
-        self.connect_as(slot, path, false)
-    }
-
-    /// The same, after a handshake for the same connection that has run out of time.
-    pub(crate) fn connect_again(&mut self, slot: u32, path: &Path) -> bool {
-        self.connect_as(slot, path, true)
-    }
-
-    fn connect_as(&mut self, slot: u32, path: &Path, is_again: bool) -> bool {
         let Some(client) = self.client.clone() else {
             return false;
         };
         if self.knows(&path.remote) {
             return false;
         }
-        let place = self.seat(Guest::connect(client, slot, path, is_again));
+        let engine = Engine::Client(Box::new(Client {
+            config: client,
+            handshake: None,
+        }));
+        let mut guest = Guest::new(path, engine, Some(slot), None, None);
+        guest.due = Due::Queued;
+        let place = self.seat(guest);
         self.beginnings.push_back(place);
         true
     }
@@ -330,38 +327,101 @@ impl Hall {
                 .guests
                 .get(place)
                 .and_then(Option::as_ref)
-                .is_some_and(|guest| guest.slot() == Some(slot));
+                .is_some_and(|guest| guest.slot == Some(slot));
             if is_its {
                 self.forget(place);
             }
         }
     }
 
-    /// Goes on with what is queued and what is due, for as long as `go_on` says.
-    pub(crate) fn work(
-        &mut self,
-        now: Timestamp,
-        mut go_on: impl FnMut() -> bool,
-        replies: &mut Replies,
-    ) -> std::vec::Drain<'_, Event> {
-        while let Some(place) = self.answers.pop_front() {
-            self.read(place, now, replies);
-            if !go_on() {
-                break;
+    /// The next step that is to be done, if there is one. It must be given back.
+    pub(crate) fn errand(&mut self, now: Timestamp) -> Option<Errand> {
+        loop {
+            let (place, is_answer) = match self.answers.pop_front() {
+                Some(place) => (place, true),
+                None => (self.beginnings.pop_front()?, false),
+            };
+            let Some(Some(guest)) = self.guests.get_mut(place) else {
+                continue;
+            };
+            let engine = guest.engine.take();
+            let step = if is_answer {
+                guest.queued = false;
+                // Whoever is away is read when it is back.
+                engine.is_some().then(|| Step::Read(guest.take_kept()))
+            } else {
+                guest.due = if engine.is_some() {
+                    Due::No
+                } else {
+                    Due::Missed
+                };
+                engine.is_some().then_some(Step::Begin)
+            };
+            if let (Some(engine), Some(step)) = (engine, step) {
+                return Some(Errand {
+                    place,
+                    age: guest.age,
+                    engine,
+                    step,
+                    now,
+                    date: self.date,
+                });
             }
         }
-        while self.answers.is_empty()
-            && let Some(place) = self.beginnings.pop_front()
-        {
-            self.begin(place, now, replies);
-            if !go_on() {
-                break;
-            }
+    }
+
+    /// Goes on with what came of an errand.
+    pub(crate) fn take_back(&mut self, done: Done, replies: &mut Replies) {
+        self.statistics.useless += done.useless;
+        self.statistics.signatures += done.signatures;
+        let place = done.place;
+        // It may have been forgotten meanwhile, and somebody else may sit there.
+        let Some(guest) = self
+            .guests
+            .get_mut(place)
+            .and_then(Option::as_mut)
+            .filter(|guest| guest.age == done.age)
+        else {
+            return;
+        };
+        let Some(engine) = done.engine else {
+            self.forget(place);
+            return;
+        };
+        guest.engine = Some(engine);
+        let path = guest.path;
+        if guest.has_kept() && !std::mem::replace(&mut guest.queued, true) {
+            self.answers.push_back(place);
         }
-        if now >= self.deadline {
-            for place in 0..self.guests.len() {
-                self.pass_time(place, now, replies);
+        if guest.due == Due::Missed {
+            guest.due = Due::Queued;
+            self.beginnings.push_back(place);
+        }
+        self.deadline = self.deadline.min(guest.deadline());
+        send(&path, &done.out, replies);
+        self.note(place, done.progress, done.rest);
+    }
+
+    /// Has time do what is due.
+    pub(crate) fn pass_time(&mut self, now: Timestamp, replies: &mut Replies) {
+        if now < self.deadline {
+            return;
+        }
+        for place in 0..self.guests.len() {
+            let Some(Some(guest)) = self.guests.get_mut(place) else {
+                continue;
+            };
+            if now < guest.deadline() {
+                continue;
             }
+            let Some(engine) = &mut guest.engine else {
+                continue;
+            };
+            let path = guest.path;
+            let mut out = Outgoing::default();
+            let progress = engine.handle_timeout(now, &mut out);
+            send(&path, &out, replies);
+            self.note(place, progress, Vec::new());
         }
         self.deadline = self
             .guests
@@ -370,7 +430,11 @@ impl Hall {
             .map(Guest::deadline)
             .min()
             .unwrap_or(Timestamp::NEVER);
-        self.events.drain(..)
+    }
+
+    /// Handshakes that have ended since the last time.
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
     }
 
     /// Says in the journal why a handshake failed.
@@ -388,73 +452,29 @@ impl Hall {
         );
     }
 
-    /// Reads what a guest has sent.
-    fn read(&mut self, place: usize, now: Timestamp, replies: &mut Replies) {
-        let Some(Some(guest)) = self.guests.get_mut(place) else {
-            return;
-        };
-        guest.queued = false;
-        let path = guest.path;
-        let mut datagrams = guest.take_kept().into_iter();
-        let mut progress = Progress::Pending;
-        for mut datagram in datagrams.by_ref() {
-            let turn = guest.handle_datagram(now, &mut datagram, &mut self.out);
-            self.statistics.useless += u64::from(turn.received.is_err());
-            progress = turn.progress;
-            if !matches!(progress, Progress::Pending | Progress::NeedsSignature) {
-                break;
-            }
-        }
-        self.send(&path, replies);
-        self.note(place, progress, datagrams.collect());
-    }
-
-    /// The expensive step: a client's first flight, or a server's signature.
-    fn begin(&mut self, place: usize, now: Timestamp, replies: &mut Replies) {
-        let Some(Some(guest)) = self.guests.get_mut(place) else {
-            return;
-        };
-        self.statistics.signatures += u64::from(guest.slot().is_none());
-        let path = guest.path;
-        let progress = guest.begin(now, self.date, &mut self.out);
-        self.send(&path, replies);
-        self.note(place, progress, Vec::new());
-    }
-
-    fn pass_time(&mut self, place: usize, now: Timestamp, replies: &mut Replies) {
-        let Some(Some(guest)) = self.guests.get_mut(place) else {
-            return;
-        };
-        if now < guest.deadline() {
-            return;
-        }
-        let path = guest.path;
-        let progress = guest.handle_timeout(now, &mut self.out);
-        self.send(&path, replies);
-        self.note(place, progress, Vec::new());
-    }
-
     /// What a step has led to.
     fn note(&mut self, place: usize, progress: Progress, rest: Vec<Vec<u8>>) {
         match progress {
             Progress::Pending => {}
             Progress::NeedsSignature => {
                 if let Some(Some(guest)) = self.guests.get_mut(place)
-                    && !std::mem::replace(&mut guest.awaits_signature, true)
+                    && guest.due == Due::No
                 {
+                    guest.due = Due::Queued;
                     self.beginnings.push_back(place);
                 }
             }
             Progress::Established(established) => {
-                let Some(guest) = self.forget_guest(place) else {
+                let Some(mut guest) = self.forget_guest(place) else {
                     return;
                 };
                 self.statistics.completed += 1;
                 let mut early = established.early;
                 early.extend(rest);
+                early.extend(guest.take_kept());
                 self.events.push(Event::Established(Box::new(Arrived {
                     path: guest.path,
-                    slot: guest.slot(),
+                    slot: guest.slot,
                     association: established.association,
                     peer: established.peer.map(Arc::new),
                     early,
@@ -465,32 +485,19 @@ impl Hall {
                     return;
                 };
                 self.statistics.failed += 1;
-                let slot = guest.slot();
+                let slot = guest.slot;
                 // Another address of the same server may do better.
-                let has_more = slot.is_some()
-                    && self
-                        .guests
-                        .iter()
-                        .flatten()
-                        .any(|other| other.slot() == slot);
+                let has_more =
+                    slot.is_some() && self.guests.iter().flatten().any(|other| other.slot == slot);
                 if !has_more {
                     self.events.push(Event::Failed {
                         path: guest.path,
                         slot,
-                        may_try_again: guest.may_try_again(&error),
                         error,
                     });
                 }
             }
         }
-    }
-
-    /// What the guest said goes to where it is.
-    fn send(&mut self, path: &Path, replies: &mut Replies) {
-        for datagram in self.out.datagrams() {
-            replies.push(path, |out| out.extend_from_slice(datagram));
-        }
-        self.out.clear();
     }
 
     fn seat(&mut self, mut guest: Guest) -> usize {
@@ -564,7 +571,7 @@ impl Hall {
             .iter()
             .enumerate()
             .filter_map(|(place, guest)| guest.as_ref().map(|guest| (place, guest)))
-            .filter(|(_, guest)| matches!(guest.role, Role::Server(_)))
+            .filter(|(_, guest)| guest.is_client())
             .filter(|(_, guest)| victim_prefix.is_none() || guest.prefix == victim_prefix)
             .min_by_key(|(_, guest)| guest.age);
         if let Some((place, _)) = oldest {
@@ -578,7 +585,14 @@ impl Hall {
         self.guests
             .iter()
             .flatten()
-            .filter(|guest| matches!(guest.role, Role::Server(_)))
+            .filter(|guest| guest.is_client())
             .count()
+    }
+}
+
+/// What a guest is to be told goes to where it is.
+fn send(path: &Path, out: &Outgoing, replies: &mut Replies) {
+    for datagram in out.datagrams() {
+        replies.push(path, |bytes| bytes.extend_from_slice(datagram));
     }
 }

@@ -215,7 +215,8 @@ impl Guard {
 
     /// When it is given up, if no connection has come of it by then.
     pub(crate) fn idle_deadline(&self) -> Timestamp {
-        self.since + IDLE
+        // Whoever asks for our last flight again is still there.
+        (self.heard + IDLE).min(self.since + IDLE * 6)
     }
 
     /// How long nothing authentic has come.

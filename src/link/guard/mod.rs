@@ -26,7 +26,8 @@ use crate::counters::DropReason;
 /// Unknown tokens an association may name before it is closed (R17).
 pub(crate) const MOST_STRANGERS: u8 = 4;
 
-/// How long an association may live without a connection.
+/// How long an association may live without a connection, since its peer was last heard; six times as
+/// long whatever comes.
 pub(crate) const IDLE: Duration = Duration::from_secs(10);
 
 /// Shortest time between two answers to hellos from a live peer's address (R17).

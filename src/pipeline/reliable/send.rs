@@ -30,9 +30,6 @@ const REORDERING: u64 = 3;
 /// Most doublings of the resend time.
 const MAX_BACKOFF: u8 = 16;
 
-/// Stock peers up to 2.5.3 with this window report wrongly when their newest number jumps by it.
-const HAZARDOUS_WINDOW: u16 = 64;
-
 /// Unity looks records up by 16-bit numbers: from here on it finds none.
 ///
 /// Source: Unity Transport 2.3.0 to 2.7.2 `ReliableUtility.cs`.
@@ -123,11 +120,7 @@ impl SendWindow {
     /// Newest − oldest unacknowledged stays below the window: one more, and a stock receiver that
     /// misses the oldest could not take it any more.
     pub(super) fn credits(&self, parameters: &Parameters) -> usize {
-        let window = parameters.send_window();
-        let mut limit = self.oldest + i64::from(window);
-        if parameters.timing == Timing::Prompt && window == HAZARDOUS_WINDOW {
-            limit = limit.min(self.acked + i64::from(window));
-        }
+        let limit = self.oldest + i64::from(parameters.send_window());
         usize::try_from(limit - self.next).unwrap_or(0)
     }
 

@@ -66,11 +66,17 @@ fn a_body_without_a_whole_header_is_dropped() {
 }
 
 #[test]
-fn a_pipeline_without_headers_sends_no_empty_message_and_takes_one() {
-    for stages in [&[Null][..], &[], &[StageId::Simulator]] {
-        let mut peer = Peer::new(stages, &prompt());
+fn an_empty_message_travels_without_headers_too_but_under_unitys_timing() {
+    for (stages, timing) in [
+        (&[Null][..], Timing::Unity),
+        (&[], Timing::Unity),
+        (&[StageId::Simulator], Timing::Unity),
+        (&[Null], Timing::Prompt),
+    ] {
+        let mut peer = Peer::new(stages, &Parameters::new(timing));
         peer.send(b"").unwrap();
-        assert!(peer.take_sent().is_empty());
+        let sent = usize::from(timing == Timing::Prompt);
+        assert_eq!(peer.take_sent().len(), sent, "{stages:?} {timing:?}");
         peer.receive(b"").unwrap();
         peer.send(b"abc").unwrap();
         assert_eq!(peer.take_sent(), [b"abc"]);

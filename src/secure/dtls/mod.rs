@@ -35,5 +35,5 @@ pub use self::error::{HandshakeError, HandshakeFault};
 pub(crate) use self::handshake::{Progress, Turn};
 #[cfg(test)]
 pub(crate) use self::hello::peek_hello;
-pub(crate) use self::hello::{HelloVerdict, VerifiedHello, handle_hello};
+pub(crate) use self::hello::{HelloVerdict, handle_hello};
 pub(crate) use self::server::ServerHandshake;

@@ -131,6 +131,7 @@ impl ServerHandshake {
     }
 
     /// The random of the hello it began with: a hello with another one replaces it.
+    #[cfg(test)]
     pub(crate) fn client_random(&self) -> &[u8; RANDOM_LEN] {
         &self.role.client_random
     }

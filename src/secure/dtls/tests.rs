@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handshake::Established;
+use super::hello::VerifiedHello;
 use super::*;
 use crate::address::NetworkEndpoint;
 use crate::crypto::{Cookies, Identity, ServerName, Trust, WallTime};
