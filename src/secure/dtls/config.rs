@@ -32,7 +32,7 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             first_pause: Duration::from_secs(1),
-            longest_pause: Duration::from_secs(1),
+            longest_pause: Duration::from_secs(2),
             handshake: Duration::from_secs(10),
             signature: Duration::from_secs(2),
             grace: Duration::from_secs(2),
