@@ -1,12 +1,15 @@
 //! Peers that move, begin anew, or are said to (R16, R17, N9).
 
 use drumfire::address::NetworkEndpoint;
+use drumfire::counters::DropReason;
 use drumfire::interface::Conditions;
 use drumfire::settings::{ClientAuthentication, NetworkSettingsBuilder};
-use drumfire::{DisconnectReason, NetworkConnection};
+use drumfire::{DisconnectReason, NetworkConnection, StageId};
 
 use crate::identities::{builder, client, player, players, secure_client, secure_server, server};
-use crate::support::{Event, Net, Node, SERVER, World};
+use crate::scaled;
+use crate::strange_peer::StrangePeer;
+use crate::support::{Dice, Event, Net, Node, SERVER, World, data, disconnect, heartbeat, request};
 
 /// A world whose network can do things to addresses.
 fn world(server: NetworkSettingsBuilder, client: NetworkSettingsBuilder) -> World {
@@ -167,4 +170,108 @@ fn r16_limits_a_peer_that_cannot_renew_is_told_the_end() {
     );
     let sent = ends.1.len() - 1;
     assert!((900..1_000).contains(&sent), "{sent} messages");
+}
+
+#[test]
+fn r17_rebind_keeps_reliable() {
+    let mut world = world(server(), client());
+    let stages = [StageId::ReliableSequenced];
+    let pipeline = world.server.driver.create_pipeline(&stages).unwrap();
+    let same = world.clients[0].driver.create_pipeline(&stages).unwrap();
+    assert_eq!(same, pipeline);
+    let (ours, theirs) = world.connect(0);
+    let from = world.server.driver.remote_endpoint(theirs);
+    let to = NetworkEndpoint::loopback_ipv4(40_000);
+    let total = scaled(10_000_000, 1_000_000);
+    let mut dice = Dice::new(17);
+    let content: Vec<u8> = (0..total).map(|_| dice.byte()).collect();
+    let (mut sent, mut arrived) = (0, Vec::with_capacity(total));
+    let mut rebound = false;
+    world.drive_until(20_000, |world| {
+        let driver = &mut world.clients[0].driver;
+        while sent < total {
+            let Ok(mut guard) = driver.begin_send(pipeline, ours) else {
+                break;
+            };
+            let next = total.min(sent + 1_300);
+            guard.write_bytes(&content[sent..next]);
+            if guard.end_send().is_err() {
+                break;
+            }
+            sent = next;
+        }
+        for event in world.server.events_of(theirs) {
+            match event {
+                Event::Data(_, bytes) => arrived.extend(bytes),
+                other => panic!("{other:?}"),
+            }
+        }
+        for event in world.clients[0].events_of(ours) {
+            assert!(matches!(event, Event::Writable(_)), "{event:?}");
+        }
+        if !rebound && arrived.len() > total / 2 {
+            rebound = true;
+            world.net.weather().rebind(&from, &to);
+        }
+        arrived.len() >= total
+    });
+    assert!(arrived == content, "not bit for bit");
+    assert_eq!(world.server.driver.remote_endpoint(theirs), to);
+}
+
+/// Somebody with associations of his own guesses at tokens: each association has four wrong guesses,
+/// and the right one moves nobody who can be heard.
+#[test]
+fn r17_token_sweep() {
+    let mut world = World::with(0, server(), client());
+    let mut dice = Dice::new(18);
+    let place = |number: u16| NetworkEndpoint::loopback_ipv4(30_000 + number);
+    let token = dice.token();
+    let mut victim = StrangePeer::new(&world, place(0));
+    victim.shake_hands(&mut world);
+    victim.say(&request(token, &[]));
+    world.run(2);
+    let theirs = world.server.driver.accept().unwrap();
+    let mut heard = 0;
+    let mut said = 0;
+    let mut tick = |world: &mut World, victim: &mut StrangePeer| {
+        victim.turn(world);
+        victim.say(&data(token, b"mine"));
+        said += 1;
+        world.tick();
+        heard += count(&world.server.events_of(theirs));
+        assert_eq!(heard, said);
+        assert_eq!(world.server.driver.remote_endpoint(theirs), place(0));
+    };
+    let associations = u16::try_from(scaled(1_000, 20)).unwrap();
+    for number in 1..=associations {
+        let mut attacker = StrangePeer::new(&world, place(number));
+        while !attacker.is_up() {
+            attacker.turn(&world);
+            tick(&mut world, &mut victim);
+        }
+        // The association has a slot, and no connection.
+        assert_eq!(world.server.driver.statistics().connections, 2);
+        // The right token, in a packet of every kind: the victim is heard, so nothing moves.
+        attacker.say(&data(token, b"stolen"));
+        attacker.say(&heartbeat(token));
+        attacker.say(&disconnect(token));
+        tick(&mut world, &mut victim);
+        assert_eq!(world.server.driver.statistics().connections, 2);
+        for guess in 0..4 {
+            assert_eq!(world.server.driver.statistics().connections, 2, "{guess}");
+            attacker.say(&data(dice.token(), b"guess"));
+            tick(&mut world, &mut victim);
+        }
+        assert_eq!(world.server.driver.statistics().connections, 1);
+        let unknown = |world: &World| {
+            let drops = &world.server.driver.statistics().inward.drops;
+            drops.get(DropReason::NoAssociation)
+        };
+        let before = unknown(&world);
+        attacker.say(&data(dice.token(), b"guess"));
+        tick(&mut world, &mut victim);
+        assert_eq!(unknown(&world), before + 1);
+    }
+    assert!(world.server.driver.accept().is_none());
 }

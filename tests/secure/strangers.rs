@@ -5,46 +5,17 @@ use std::collections::HashMap;
 use drumfire::address::NetworkEndpoint;
 use drumfire::settings::LoopbackLimits;
 
+use crate::hellos::{first_hello, with_cookie};
 use crate::identities::{client, server};
-use crate::support::{Dice, Event, Net, Node, SERVER, World, ms};
+use crate::support::{Dice, Event, Node, SERVER, World, ms};
 
 /// The first hello of a client, as it is on the wire.
-fn hello() -> Vec<u8> {
-    let net = Net::calm();
-    let tap = net.tap();
-    let mut node = Node::new(client(), 9, net.interface());
-    node.driver.connect(SERVER).unwrap();
-    for _ in 0..3 {
-        node.update();
-    }
-    let first = tap.take().into_iter().next().unwrap();
-    assert_eq!(first.bytes[0], 22);
-    first.bytes
+pub(crate) fn hello() -> Vec<u8> {
+    first_hello(client().dangerous_random_seed(9).build().unwrap())
 }
 
-/// The same hello with the cookie of a HelloVerifyRequest, and as the second message.
-fn with_cookie(hello: &[u8], question: &[u8]) -> Vec<u8> {
-    let cookie = &question[28..];
-    assert_eq!(cookie.len(), usize::from(question[27]));
-    // Record header 13, message header 12, version 2, random 32, session id, then the cookie.
-    let at = 13 + 12 + 34 + 1 + usize::from(hello[13 + 12 + 34]);
-    assert_eq!(hello[at], 0);
-    let mut bytes = hello[..at].to_vec();
-    bytes.push(question[27]);
-    bytes.extend_from_slice(cookie);
-    bytes.extend_from_slice(&hello[at + 1..]);
-    let len = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap().to_be_bytes();
-    let body = len(&bytes[25..]);
-    bytes[14..17].copy_from_slice(&body[1..]);
-    bytes[22..25].copy_from_slice(&body[1..]);
-    bytes[18] = 1;
-    bytes[10] = 1;
-    let record = len(&bytes[13..]);
-    bytes[11..13].copy_from_slice(&record[2..]);
-    bytes
-}
-
-fn address(number: u32) -> NetworkEndpoint {
+/// An address of its own for each number.
+pub(crate) fn address(number: u32) -> NetworkEndpoint {
     let [_, a, b, c] = number.to_be_bytes();
     NetworkEndpoint::from_socket_addr(([10, a, b, c], 5_000).into())
 }
@@ -123,7 +94,7 @@ fn r09_ratio_no_source_is_sent_more_than_came_from_it() {
 }
 
 /// Begins a handshake from an address of the test's own, and goes no further.
-fn get_stuck(world: &mut World, hello: &[u8], from: NetworkEndpoint) -> bool {
+pub(crate) fn get_stuck(world: &mut World, hello: &[u8], from: NetworkEndpoint) -> bool {
     let peer = world.net.peer(from);
     peer.send(SERVER, hello);
     world.tick();
@@ -252,4 +223,22 @@ fn n6_five_hundred_at_once_get_in_while_a_connection_goes_on() {
         ms(16) * u32::try_from(ticks).unwrap() < ms(5_000),
         "{ticks}"
     );
+}
+
+#[test]
+fn n6_a_thousand_at_once_get_in() {
+    let mut world = World::with(1_000, server(), client());
+    let mut connecting: Vec<_> = (0..1_000)
+        .map(|index| (index, world.start(index)))
+        .collect();
+    let mut accepted = 0;
+    world.drive_until(1_000, |world| {
+        accepted += world.server.accept_all().len();
+        connecting
+            .retain(|(index, connection)| world.clients[*index].events_of(*connection).is_empty());
+        connecting.is_empty()
+    });
+    assert_eq!(accepted, 1_000);
+    assert_eq!(world.server.driver.statistics().handshakes.completed, 1_000);
+    assert_eq!(world.server.driver.statistics().handshakes.failed, 0);
 }

@@ -9,7 +9,7 @@ use drumfire::error::{DisconnectReason, SendError};
 use drumfire::id::{NetworkConnection, NetworkPipeline};
 use drumfire::interface::NetworkInterface;
 use drumfire::settings::NetworkSettingsBuilder;
-use drumfire::{NetworkDriver, NetworkEvent, ThreadPool};
+use drumfire::{NetworkDriver, NetworkEvent, NetworkSettings, ThreadPool};
 
 use super::watchdog;
 
@@ -76,7 +76,17 @@ impl Node {
         seed: u64,
         interface: impl NetworkInterface,
     ) -> Self {
-        let settings = settings.dangerous_random_seed(seed).build().unwrap();
+        Self::with_settings(
+            settings.dangerous_random_seed(seed).build().unwrap(),
+            interface,
+        )
+    }
+
+    /// The same, with settings that were judged elsewhere.
+    pub(crate) fn with_settings(
+        settings: NetworkSettings,
+        interface: impl NetworkInterface,
+    ) -> Self {
         Self {
             driver: NetworkDriver::with_interface(settings, interface).unwrap(),
             stories: HashMap::new(),
