@@ -26,7 +26,7 @@ fn completed(handshakes: usize, loss: f64, size: usize) -> usize {
         let clients = at_a_time.min(handshakes - first);
         let seed = u64::try_from(round * 2_000 + size).unwrap();
         let mut world = World::on(
-            Net::rough(seed, conditions.clone()),
+            Net::rough(seed, conditions),
             clients,
             server().max_message_size(size),
             client().max_message_size(size),
