@@ -29,6 +29,7 @@ impl Link {
             attempts: 0,
             sent_at: None,
             others: VecDeque::new(),
+            secured: false,
         };
         // We chose the address, so nobody can make us send to another's.
         Self::new(
@@ -111,6 +112,9 @@ impl Link {
         }
         request.attempts += 1;
         request.sent_at = Some(cx.now.at);
+        if cx.rules.settings.security().is_secure() && !request.secured {
+            return;
+        }
         let payload = std::mem::take(&mut request.payload);
         self.send_control(cx, |out| push_request(out, token, &payload));
         if let State::Requesting(request) = &mut self.state {

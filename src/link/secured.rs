@@ -17,6 +17,7 @@ impl Link {
     #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
     pub(crate) fn handle_secured(&mut self, path: &Path) {
         if let State::Requesting(request) = &mut self.state {
+            request.secured = true;
             request.sent_at = None;
             request.attempts = request.attempts.saturating_sub(1);
             request.others.clear();

@@ -59,6 +59,9 @@ pub(super) struct Request {
     pub(super) sent_at: Option<Timestamp>,
     /// Other addresses of the same peer; each request goes to the next one, in turn.
     pub(super) others: VecDeque<Path>,
+    /// Whether there is an association to send it through. Of a secure driver alone, which waits for
+    /// one while its attempts run.
+    pub(super) secured: bool,
 }
 
 /// Which end of the connection this is.

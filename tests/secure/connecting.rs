@@ -31,6 +31,10 @@ fn n1_a_secure_client_talks_to_a_secure_server() {
     talk(&mut world);
     let statistics = world.server.driver.statistics().handshakes;
     assert_eq!((statistics.completed, statistics.signatures), (1, 1));
+    // Nothing is made up before there is somebody to seal it for.
+    for node in [&world.server, &world.clients[0]] {
+        assert_eq!(node.driver.statistics().sent.drops.total(), 0);
+    }
     let secret = [7; 64];
     for datagram in tap.take() {
         let bytes = &datagram.bytes;
