@@ -61,13 +61,21 @@ impl NetworkConnection {
 
     /// Which shard the slot lies in.
     pub(crate) fn shard(self) -> usize {
-        self.index as usize / LANES_PER_SHARD
+        place_of(self.index).0
     }
 
     /// Which lane of its shard the slot is.
     pub(crate) fn lane(self) -> usize {
-        self.index as usize % LANES_PER_SHARD
+        place_of(self.index).1
     }
+}
+
+/// The shard a slot lies in, and its lane there.
+pub(crate) fn place_of(slot: u32) -> (usize, usize) {
+    (
+        slot as usize / LANES_PER_SHARD,
+        slot as usize % LANES_PER_SHARD,
+    )
 }
 
 impl fmt::Debug for NetworkConnection {

@@ -14,7 +14,7 @@ use crate::buffer::outbox::Rooms;
 use crate::counters::{Flow, HighWater};
 use crate::endpoint::{Endpoint, Replies};
 use crate::error::DisconnectReason;
-use crate::id::LANES_PER_SHARD;
+use crate::id::place_of;
 use crate::interface::{NetworkInterface, SendReport};
 use crate::job::{
     self, Back, Core, Crew, Endings, Outcome, Phase, Plan, Pool, Site, StageTimes, Step,
@@ -382,10 +382,7 @@ impl NetworkDriver {
             let Some(slot) = self.closing.pop_front() else {
                 break;
             };
-            let (shard, lane) = (
-                slot as usize / LANES_PER_SHARD,
-                slot as usize % LANES_PER_SHARD,
-            );
+            let (shard, lane) = place_of(slot);
             let Some(desk) = self.front.desks.get_mut(shard) else {
                 continue;
             };

@@ -60,8 +60,7 @@ impl Prefixes {
     /// Whom a connection from `endpoint` counts against.
     pub(crate) fn charge(&self, endpoint: &NetworkEndpoint) -> Charge {
         let prefix = endpoint.prefix();
-        let exempt = self.loopback == LoopbackLimits::Exempt && prefix.is_loopback();
-        if self.limit.is_none() || exempt {
+        if self.limit.is_none() || self.loopback.exempts(&prefix) {
             Charge::Exempt
         } else {
             Charge::Prefix(prefix)

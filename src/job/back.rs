@@ -16,7 +16,7 @@ use crate::buffer::outbox::Rooms;
 use crate::buffer::runs::Runs;
 use crate::counters::{Flow, HighWater};
 use crate::endpoint::{Endpoint, Replies};
-use crate::id::LANES_PER_SHARD;
+use crate::id::{LANES_PER_SHARD, place_of};
 use crate::interface::SendReport;
 use crate::link::Deadline;
 use crate::random::Random;
@@ -100,10 +100,7 @@ pub(crate) struct Back {
 impl Back {
     /// Makes room for the lane of `slot`, on the back side.
     pub(crate) fn grow_to(&mut self, slot: u32) {
-        let (shard, lane) = (
-            slot as usize / LANES_PER_SHARD,
-            slot as usize % LANES_PER_SHARD,
-        );
+        let (shard, lane) = place_of(slot);
         while self.shards.len() <= shard {
             let index = self.shards.len();
             let random = Random::new(self.core.seed, 1 + u64::try_from(index).unwrap_or(0));

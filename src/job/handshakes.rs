@@ -116,7 +116,7 @@ fn arrive(back: &mut Back, arrived: Arrived) {
     };
     back.outcome.secured.push((connection, secured));
     let records = back.core.site.rules.settings.limits().records_per_key;
-    let mut guard = Guard::new(association, records, peer, connection.version(), now);
+    let mut guard = Guard::new(association, records, peer, now);
     if let Some(former) = rehouse::take_guard(back, slot) {
         guard.succeed(former);
     }

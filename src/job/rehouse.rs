@@ -8,7 +8,7 @@ use super::back::Back;
 use super::process::{abandon, tell_end};
 use crate::address::Path;
 use crate::error::DisconnectReason;
-use crate::id::LANES_PER_SHARD;
+use crate::id::place_of;
 use crate::link::guard::{Guard, MOST_STRANGERS};
 use crate::wire::connection::Token;
 
@@ -118,7 +118,7 @@ fn charge_stranger(back: &mut Back, slot: u32) {
 
 /// Ends the connection in a slot, and tells the application.
 pub(super) fn end(back: &mut Back, slot: u32, reason: DisconnectReason) {
-    let (index, lane) = place(slot);
+    let (index, lane) = place_of(slot);
     let (Some(Some(shard)), Some(desk)) = (back.shards.get_mut(index), back.desks.get_mut(index))
     else {
         return;
@@ -147,7 +147,7 @@ pub(super) fn install(back: &mut Back, slot: u32, mut guard: Guard) {
     let version = back.core.endpoint.connection(slot).version();
     guard.settle(version);
     let at = guard.idle_deadline();
-    let (index, lane) = place(slot);
+    let (index, lane) = place_of(slot);
     if let Some(Some(shard)) = back.shards.get_mut(index) {
         shard.install(lane, guard, at);
     }
@@ -160,7 +160,7 @@ pub(super) fn install(back: &mut Back, slot: u32, mut guard: Guard) {
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub(super) fn rouse(back: &mut Back, slot: u32) {
     let at = crate::time::Timestamp::ZERO;
-    let (index, lane) = place(slot);
+    let (index, lane) = place_of(slot);
     if let Some(Some(shard)) = back.shards.get_mut(index) {
         shard.rouse(lane, at);
     }
@@ -171,13 +171,13 @@ pub(super) fn rouse(back: &mut Back, slot: u32) {
 
 /// The shard of a slot, and its lane there.
 pub(super) fn shard_of(back: &mut Back, slot: u32) -> Option<(&mut super::shard::Shard, usize)> {
-    let (index, lane) = place(slot);
+    let (index, lane) = place_of(slot);
     let shard = back.shards.get_mut(index)?.as_mut()?;
     Some((shard, lane))
 }
 
 fn guard(back: &Back, slot: u32) -> Option<&Guard> {
-    let (index, lane) = place(slot);
+    let (index, lane) = place_of(slot);
     back.shards.get(index)?.as_ref()?.guards.get(lane)?.as_ref()
 }
 
@@ -189,11 +189,4 @@ fn guard_mut(back: &mut Back, slot: u32) -> Option<&mut Guard> {
 pub(super) fn take_guard(back: &mut Back, slot: u32) -> Option<Guard> {
     let (shard, lane) = shard_of(back, slot)?;
     shard.guards.get_mut(lane)?.take()
-}
-
-fn place(slot: u32) -> (usize, usize) {
-    (
-        slot as usize / LANES_PER_SHARD,
-        slot as usize % LANES_PER_SHARD,
-    )
 }

@@ -10,7 +10,7 @@ use crate::buffer::batch::ReceiveBatch;
 use crate::buffer::runs::ArrivalKind;
 use crate::counters::DropReason;
 use crate::endpoint::Verdict;
-use crate::id::LANES_PER_SHARD;
+use crate::id::place_of;
 
 /// Routes the batch. Returns the number of datagrams it held.
 pub(crate) fn route(back: &mut Back, batch: &ReceiveBatch, watch: &mut Stopwatch) -> usize {
@@ -81,10 +81,7 @@ fn route_one(back: &mut Back, path: &Path, datagram: &[u8]) {
 /// Puts a datagram into its shard's runs, within its connection's share of the update (R2).
 pub(super) fn stage(back: &mut Back, slot: u32, kind: ArrivalKind, path: &Path, datagram: &[u8]) {
     let core = &mut back.core;
-    let (shard, lane) = (
-        slot as usize / LANES_PER_SHARD,
-        slot as usize % LANES_PER_SHARD,
-    );
+    let (shard, lane) = place_of(slot);
     let Some(staging) = core.staging.get_mut(shard) else {
         return;
     };

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::NetworkSettingsBuilder;
 use super::range::{LONGEST, SHORTEST, duration, number, number_or, timer_or_zero, unless_zero};
+use crate::address::AddressPrefix;
 use crate::error::SettingsError;
 
 /// Whether an address must prove that it receives before it gets more than it sent.
@@ -40,6 +41,13 @@ pub enum LoopbackLimits {
     Exempt,
     /// Loopback addresses are limited as all others.
     Limited,
+}
+
+impl LoopbackLimits {
+    /// Whether limits by address leave `prefix` out.
+    pub(crate) fn exempts(self, prefix: &AddressPrefix) -> bool {
+        self == Self::Exempt && prefix.is_loopback()
+    }
 }
 
 /// Whether log lines show the addresses of peers.

@@ -256,7 +256,7 @@ impl Hall {
                     return self.hear(&path.remote, datagram);
                 }
                 // R11: work for a hello that a newer one replaced is dropped.
-                Some(_) => self.forget(place),
+                Some(_) => drop(self.forget(place)),
                 // We are the client, and who we talk to is not.
                 None => return Err(DropReason::Unexpected),
             }
@@ -465,7 +465,7 @@ impl Hall {
                 }
             }
             Progress::Established(established) => {
-                let Some(mut guest) = self.forget_guest(place) else {
+                let Some(mut guest) = self.forget(place) else {
                     return;
                 };
                 self.statistics.completed += 1;
@@ -481,7 +481,7 @@ impl Hall {
                 })));
             }
             Progress::Failed(error) => {
-                let Some(guest) = self.forget_guest(place) else {
+                let Some(guest) = self.forget(place) else {
                     return;
                 };
                 self.statistics.failed += 1;
@@ -520,11 +520,7 @@ impl Hall {
         place
     }
 
-    fn forget(&mut self, place: usize) {
-        self.forget_guest(place);
-    }
-
-    fn forget_guest(&mut self, place: usize) -> Option<Guest> {
+    fn forget(&mut self, place: usize) -> Option<Guest> {
         let guest = self.guests.get_mut(place)?.take()?;
         self.places.remove(&guest.path.remote);
         self.vacant.push(place);
@@ -549,8 +545,7 @@ impl Hall {
     /// Whom a client counts against; none for loopback where that is exempt.
     fn charge(&self, remote: &NetworkEndpoint) -> Option<AddressPrefix> {
         let prefix = remote.prefix();
-        let exempt = self.loopback == LoopbackLimits::Exempt && prefix.is_loopback();
-        (!exempt).then_some(prefix)
+        (!self.loopback.exempts(&prefix)).then_some(prefix)
     }
 
     /// R10: before one more of `prefix`, the oldest of the prefix that has most gives way, if it

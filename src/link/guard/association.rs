@@ -54,7 +54,6 @@ impl Guard {
         mut association: Association,
         records: Option<u64>,
         peer: Option<Arc<PeerIdentity>>,
-        version: u32,
         now: Timestamp,
     ) -> Self {
         if let Some(records) = records {
@@ -63,7 +62,7 @@ impl Guard {
         Self {
             association,
             former: None,
-            version,
+            version: 0,
             strangers: 0,
             renewal: None,
             since: now,
