@@ -175,9 +175,9 @@ impl Desk {
         *self.marks.written.get_mut()
     }
 
-    /// Says that all outboxes are empty.
-    pub(crate) fn clear_written(&mut self) {
-        *self.marks.written.get_mut() = 0;
+    /// Says that the outboxes of these lanes are empty.
+    pub(crate) fn clear_written(&mut self, lanes: u64) {
+        *self.marks.written.get_mut() &= !lanes;
     }
 
     /// Hands the outboxes that `front` filled to `back`, whose own are empty, and tells each inbox

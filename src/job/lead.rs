@@ -45,6 +45,12 @@ impl Back {
         let mut watch = Stopwatch::start();
         let begun = *self.core.begun.get_or_insert(watch);
         let mut out = 0;
+        if let Some(crew) = crew
+            && self.core.phase == Phase::Whole
+            && self.core.overlap
+        {
+            self.send_early(crew, &mut out);
+        }
         if self.core.phase == Phase::Whole
             && self.receive_all(crew, limit, &mut out, &mut watch) == Step::TooMuch
         {
@@ -127,6 +133,21 @@ impl Back {
                 }
             }
         }
+    }
+
+    /// Has the crew send, while the first slices are read, what need not wait for them.
+    fn send_early(&mut self, crew: &Crew, out: &mut usize) {
+        for index in 0..self.shards.len() {
+            let written = self.desks.get_mut(index).map_or(0, Desk::written);
+            let shard = self.shards.get(index).and_then(Option::as_ref);
+            if shard.is_none_or(|shard| written & !shard.patient == 0) {
+                continue;
+            }
+            if let Some(work) = self.send_out(index, Mode::Early) {
+                self.give_away(work, crew, out);
+            }
+        }
+        crew.announce();
     }
 
     /// Processes the last slice of every shard, serves it and sends.
@@ -317,7 +338,12 @@ fn load(core: &mut Core, shard: &mut Shard, desk: &mut Desk, mode: Mode) {
         return;
     };
     shard.wake = *wake;
-    std::mem::swap(&mut shard.runs, &mut staging.runs);
+    if mode != Mode::Early {
+        std::mem::swap(&mut shard.runs, &mut staging.runs);
+    }
+    if mode != Mode::Slice {
+        shard.queued |= desk.written();
+    }
     // Lanes that were opened while the shard was out.
     let lanes = shard.runs.lanes().max(desk.lanes());
     shard.grow(lanes);
@@ -325,7 +351,7 @@ fn load(core: &mut Core, shard: &mut Shard, desk: &mut Desk, mode: Mode) {
     if mode == Mode::Last {
         staging.counts = [0; LANES_PER_SHARD];
     }
-    staging.given = mode == Mode::Slice;
+    staging.given = matches!(mode, Mode::Early | Mode::Slice);
 }
 
 /// Notes when a shard that was served must be served next.

@@ -97,6 +97,12 @@ impl Link {
         self.heard() && matches!(self.standing, Standing::Proved)
     }
 
+    /// Whether what arrives in an update can change how the messages of that update leave: they carry
+    /// acknowledgements, or the peer's first word spares them an accept, its proof a budget.
+    pub(crate) fn is_patient(&self) -> bool {
+        self.has_pipelines() || !self.is_settled()
+    }
+
     /// Makes sure that a message of `len` bytes is allowed, and that an accept goes in front of it.
     #[cold]
     fn make_way(&mut self, len: usize, out: &mut Outlet<'_>) -> Result<(), DropReason> {
