@@ -159,20 +159,41 @@ impl Back {
         self.core.staged = 0;
     }
 
-    /// The same with a crew: each shard is served and sent by whoever takes it.
+    /// The same with a crew: each shard is served and sent by whoever takes it, as soon as it is home
+    /// from its last slice.
     fn serve_with(&mut self, crew: &Crew, mut out: usize, mode: Mode) {
-        self.work_off(crew, &mut out);
+        let first = self.outcome.served.len();
         for index in 0..self.shards.len() {
-            if !self.is_busy(index, mode) {
-                continue;
+            if self.is_busy(index, mode) {
+                self.outcome.served.push(index);
             }
-            self.outcome.served.push(index);
+        }
+        for place in first..self.outcome.served.len() {
+            let Some(index) = self.outcome.served.get(place).copied() else {
+                break;
+            };
+            if matches!(self.shards.get(index), Some(None)) {
+                crew.announce();
+                self.bring_home(index, crew, &mut out);
+            }
             if let Some(work) = self.send_out(index, mode) {
                 self.give_away(work, crew, &mut out);
             }
         }
         crew.announce();
         self.work_off(crew, &mut out);
+    }
+
+    /// Works until a shard is home.
+    fn bring_home(&mut self, index: usize, crew: &Crew, out: &mut usize) {
+        while *out > 0 && matches!(self.shards.get(index), Some(None)) {
+            self.collect(crew, out);
+            if !self.help(crew, out) && *out > 0 {
+                let work = crew.wait_collect();
+                self.take_in(work);
+                *out -= 1;
+            }
+        }
     }
 
     /// The same on this thread: shard after shard is served where it lies, then all are sent
