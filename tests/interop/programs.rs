@@ -86,15 +86,17 @@ fn openssl(cell: &Cell, port: u16) -> Command {
                 command.args(["-cert", &cell.file("client.pem")]);
                 command.args(["-key", &cell.file("client.key")]);
             }
+            if cell.network == Network::Taped {
+                command.arg("-keylogfile").arg(cell.made("their-keys.txt"));
+            }
         }
         We::Client => {
             command.args(["s_server", "-quiet"]);
             // Told to listen, the program gives a client up whose ChangeCipherSpec comes early.
-            if cell.network == Network::Clean {
-                command.arg("-listen");
-            } else {
-                command.arg("-nbio");
-            }
+            command.arg(match cell.network {
+                Network::Clean | Network::Taped => "-listen",
+                Network::Lossy => "-nbio",
+            });
             command.args(["-accept", &format!("127.0.0.1:{port}")]);
             command.args(["-cert", &cell.file("server.pem")]);
             command.args(["-key", &cell.file("server.key")]);

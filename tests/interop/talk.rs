@@ -19,8 +19,8 @@ const ACCEPT: &[u8] = b"UTP\x01\x02";
 /// A data packet's type and, behind the token, the pipeline that is none.
 const DATA: u8 = 1;
 const TOKEN: [u8; 8] = *b"aToken-8";
-const FROM_US: &[u8] = b"from drumfire";
-const FROM_THEM: &[u8] = b"from the partner";
+pub(crate) const FROM_US: &[u8] = b"from drumfire";
+pub(crate) const FROM_THEM: &[u8] = b"from the partner";
 
 /// Between two repetitions of what may have been lost.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -352,7 +352,7 @@ fn token_of_request(heard: &[u8]) -> Option<[u8; 8]> {
     heard.get(at + REQUEST.len()..)?.first_chunk().copied()
 }
 
-fn contains(text: &[u8], part: &[u8]) -> bool {
+pub(crate) fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
