@@ -40,6 +40,7 @@
 //! Source: Unity Transport `SimpleConnectionLayer.cs`. Differences are deliberate and few: the
 //! implicit accept works, an address is proved before it is trusted, a close is told three times.
 
+mod chains;
 mod client;
 mod closing;
 mod discovery;
@@ -56,6 +57,7 @@ mod rules;
 mod secured;
 mod send;
 mod server;
+mod sinks;
 mod state;
 mod survey;
 mod timers;
@@ -77,7 +79,7 @@ use crate::settings::NetworkSettings;
 use crate::time::{Now, Timestamp};
 use crate::wire::connection::Token;
 
-use self::pipelines::Chains;
+use self::chains::Chains;
 use self::roaming::Roaming;
 use self::send::Outlet;
 use self::state::{Role, Standing, State};

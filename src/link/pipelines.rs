@@ -1,255 +1,25 @@
 //! The pipelines of a connection: a message passes its stages between the user and the packet.
 //!
-//! State is made when a pipeline is first used, on either side, so a connection that uses none pays
-//! a pointer. In an update a pipeline is opened before the link's first packet (what was held and is
-//! due is delivered), and closed behind its messages (acks and resends, which thus ride on what the
-//! update sends anyway).
+//! In an update a pipeline is opened before the link's first packet (what was held and is due is
+//! delivered), and closed behind its messages (acks and resends, which thus ride on what the update
+//! sends anyway).
 //!
 //! A reliable message is never lost to a full window: the user is told how full it is before it
 //! sends. Where that was not the whole truth (a chained job sent as well, the path grew narrower,
 //! memory is short) the message waits here, and those behind it.
 
-use std::collections::VecDeque;
-use std::ops::Range;
-
+use super::chains::{Chain, is_full};
 use super::send::Outlet;
+use super::sinks::{Messages, Packets};
 use super::state::{Role, State};
 use super::{Context, Link, Rules};
 use crate::buffer::inbox::{EventKind, Inbox};
 use crate::buffer::outbox::{Outbox, Record};
 use crate::buffer::windows::Usage;
 use crate::counters::DropReason;
-use crate::pipeline::{
-    self, Buffers, MessageSink, PacketSink, Phase, PipelineShape, PipelineState,
-    PipelineStatistics, StageRefusal,
-};
+use crate::pipeline::{self, Buffers, Phase, PipelineShape, PipelineStatistics};
 use crate::time::Timestamp;
-use crate::wire::connection::{DATA_HEADER_LEN, write_data_header};
-
-/// The pipelines of one connection that were used, by id.
-#[derive(Debug, Default)]
-pub(super) struct Chains(Option<Box<Used>>);
-
-#[derive(Debug, Default)]
-struct Used {
-    chains: Vec<Chain>,
-    /// The batch they were opened in last.
-    opened: Option<u32>,
-}
-
-/// One pipeline of one connection.
-#[derive(Debug)]
-struct Chain {
-    id: u8,
-    state: PipelineState,
-    /// Messages that its window had no room for.
-    waiting: VecDeque<Vec<u8>>,
-    /// Whether the user was refused, and is to be told of room.
-    room_wanted: bool,
-}
-
-impl Chains {
-    fn each(&self) -> impl Iterator<Item = &Chain> {
-        self.0.iter().flat_map(|used| &used.chains)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// The chain of a pipeline, made if this is its first use, and the memory it may hold; none if
-    /// there is no such pipeline.
-    fn get(&mut self, id: u8, stream: u64, rules: &Rules) -> Option<(&mut Chain, usize)> {
-        let shape = rules.pipelines.get(id)?;
-        let chains = &mut self.0.get_or_insert_default().chains;
-        let at = match chains.binary_search_by_key(&id, |chain| chain.id) {
-            Ok(at) => at,
-            Err(at) => {
-                chains.insert(
-                    at,
-                    Chain {
-                        id,
-                        state: PipelineState::new(shape, &rules.pipelines.parameters, stream),
-                        waiting: VecDeque::new(),
-                        room_wanted: false,
-                    },
-                );
-                at
-            }
-        };
-        let others = chains.iter().filter(|chain| chain.id != id);
-        let held: usize = others.map(Chain::memory).sum();
-        let memory = rules.pipeline_memory().saturating_sub(held);
-        Some((chains.get_mut(at)?, memory))
-    }
-
-    /// Whether this is the first call in a batch.
-    fn begin(&mut self, batch: u32) -> bool {
-        match &mut self.0 {
-            Some(used) => used.opened.replace(batch) != Some(batch),
-            None => false,
-        }
-    }
-
-    /// When there is something to do for one of them.
-    pub(super) fn deadline(&self, rules: &Rules) -> Timestamp {
-        let deadlines = self.each().map(|chain| chain.deadline(rules));
-        deadlines.min().unwrap_or(Timestamp::NEVER)
-    }
-
-    /// Since when the peer has acknowledged nothing although it was sent reliable data.
-    pub(super) fn waiting_since(&self) -> Timestamp {
-        let since = self.each().map(|chain| chain.state.waiting_since());
-        since.min().unwrap_or(Timestamp::NEVER)
-    }
-
-    /// Reliable packets and messages that the peer has not acknowledged.
-    pub(super) fn undelivered(&self) -> usize {
-        let counts = self
-            .each()
-            .map(|chain| chain.state.unacknowledged() + chain.waiting.len());
-        counts.sum()
-    }
-
-    /// Messages that wait for their window.
-    pub(super) fn waiting(&self) -> usize {
-        self.each().map(|chain| chain.waiting.len()).sum()
-    }
-}
-
-impl Chain {
-    fn memory(&self) -> usize {
-        let waiting: usize = self.waiting.iter().map(Vec::capacity).sum();
-        self.state.memory() + waiting
-    }
-
-    /// Packets the window has room for.
-    fn credits(&self, rules: &Rules) -> usize {
-        if self.waiting.is_empty() {
-            self.state.window_credits(&rules.pipelines.parameters)
-        } else {
-            0
-        }
-    }
-
-    fn deadline(&self, rules: &Rules) -> Timestamp {
-        let parameters = &rules.pipelines.parameters;
-        let overdue = (self.room_wanted || !self.waiting.is_empty())
-            && self.state.window_credits(parameters) > 0;
-        if overdue {
-            Timestamp::ZERO
-        } else {
-            self.state.deadline(parameters)
-        }
-    }
-
-    /// Sends what waits, as far as there is room.
-    fn send_waiting(&mut self, cx: &mut pipeline::Context<'_>, sink: &mut Packets<'_, '_>) {
-        while let Some(message) = self.waiting.pop_front() {
-            let outcome = self.state.send_copy(&message, cx, sink);
-            if is_full(&outcome) {
-                self.waiting.push_front(message);
-                return;
-            }
-            sink.settle(outcome);
-        }
-    }
-}
-
-/// Whether a message is to wait.
-fn is_full(outcome: &Result<(), StageRefusal>) -> bool {
-    matches!(
-        outcome,
-        Err(StageRefusal::WindowFull { .. } | StageRefusal::MemoryFull { .. })
-    )
-}
-
-/// Takes what a chain sends: bodies of data packets.
-struct Packets<'l, 'o> {
-    link: &'l mut Link,
-    out: Outlet<'o>,
-    pipeline: u8,
-    /// Where in the arena the packet of the user's own message begins, its header included.
-    placed: Option<usize>,
-}
-
-impl Packets<'_, '_> {
-    /// Counts what became of a message.
-    fn settle(&mut self, outcome: Result<(), StageRefusal>) {
-        match outcome {
-            Ok(()) => self.out.outward.passed += 1,
-            Err(refusal) => self.out.outward.drops.count(reason_of(&refusal)),
-        }
-    }
-
-    /// Whether a packet may leave. One that may not is counted; a reliable one comes again.
-    fn may_leave(&mut self, len: usize) -> bool {
-        match self.link.clear_way(len, &mut self.out) {
-            Ok(()) => true,
-            Err(reason) => {
-                self.out.outward.entered += 1;
-                self.out.outward.drops.count(reason);
-                false
-            }
-        }
-    }
-}
-
-impl PacketSink for Packets<'_, '_> {
-    #[inline]
-    fn in_place(&mut self, range: Range<usize>) {
-        let len = DATA_HEADER_LEN + range.len();
-        if self.may_leave(len) {
-            let start = range.start.saturating_sub(DATA_HEADER_LEN);
-            self.placed = Some(start);
-            self.out.egress.message(self.out.lane, start..range.end);
-            self.link.count_sent(len, &self.out);
-        }
-    }
-
-    fn packet(&mut self, body: &[u8]) {
-        if self.may_leave(DATA_HEADER_LEN + body.len()) {
-            let mut header = [0; DATA_HEADER_LEN];
-            write_data_header(&mut header, self.link.token, self.pipeline);
-            let len = self.out.egress.ahead(self.out.lane, |out| {
-                out.extend_from_slice(&header);
-                out.extend_from_slice(body);
-            });
-            self.link.count_control(len, &mut self.out);
-            self.link.count_sent(len, &self.out);
-        }
-    }
-}
-
-#[cold]
-fn reason_of(refusal: &StageRefusal) -> DropReason {
-    match refusal {
-        StageRefusal::TooLong { .. } => DropReason::TooLong,
-        StageRefusal::Stage { .. } => DropReason::StageRefused,
-        _ => DropReason::InternalError,
-    }
-}
-
-/// Takes what a chain delivers.
-struct Messages<'a> {
-    inbox: &'a mut Inbox,
-    /// Bytes that lie unread elsewhere.
-    held: usize,
-    budget: usize,
-    pipeline: u8,
-}
-
-impl MessageSink for Messages<'_> {
-    #[inline]
-    fn has_room(&self, len: usize) -> bool {
-        self.inbox.has_room(self.held + len, self.budget)
-    }
-
-    #[inline]
-    fn message(&mut self, bytes: &[u8]) {
-        self.inbox.push(EventKind::Data, self.pipeline, 0, bytes);
-    }
-}
+use crate::wire::connection::write_data_header;
 
 impl Link {
     /// A message of the user for a pipeline.
@@ -397,7 +167,7 @@ impl Link {
         let mut chains = std::mem::take(&mut self.chains);
         let limit = cx.rules.pipeline_memory();
         let mut total: usize = chains.each().map(Chain::memory).sum();
-        for chain in chains.0.iter_mut().flat_map(|used| &mut used.chains) {
+        for chain in chains.each_mut() {
             let own = chain.memory();
             let memory = limit.saturating_sub(total - own);
             let (path_mtu, (out, inbox, buffers)) = (self.path_mtu, cx.split());
