@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::Rules;
 use super::sinks::Packets;
-use crate::pipeline::{self, PipelineState, StageRefusal};
+use crate::pipeline::{self, PipelineState, StageRefusal, Throttle};
 use crate::time::Timestamp;
 
 /// The pipelines of one connection that were used, by id.
@@ -17,8 +17,18 @@ pub(super) struct Chains(Option<Box<Used>>);
 #[derive(Debug, Default)]
 struct Used {
     chains: Vec<Chain>,
+    /// How much reliable data of all of them may leave.
+    throttle: Throttle,
     /// The batch they were opened in last.
     opened: Option<u32>,
+}
+
+/// What a chain may use of what its connection has.
+#[derive(Debug)]
+pub(super) struct Share<'a> {
+    /// Bytes of memory.
+    pub(super) memory: usize,
+    pub(super) throttle: &'a mut Throttle,
 }
 
 /// One pipeline of one connection.
@@ -37,24 +47,36 @@ impl Chains {
         self.0.iter().flat_map(|used| &used.chains)
     }
 
-    pub(super) fn each_mut(&mut self) -> impl Iterator<Item = &mut Chain> {
-        self.0.iter_mut().flat_map(|used| &mut used.chains)
+    /// All chains, and what they share.
+    pub(super) fn parts(&mut self) -> Option<(&mut [Chain], &mut Throttle)> {
+        let used = self.0.as_mut()?;
+        Some((&mut used.chains, &mut used.throttle))
+    }
+
+    /// A packet of `len` bytes left without asking.
+    #[inline]
+    pub(super) fn charge(&mut self, len: usize) {
+        if let Some(used) = &mut self.0 {
+            used.throttle.charge(len);
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// The chain of a pipeline, made if this is its first use, and the memory it may hold; none if
-    /// there is no such pipeline.
+    /// The chain of a pipeline, made if this is its first use, and its share; none if there is no such
+    /// pipeline.
     pub(super) fn get(
         &mut self,
         id: u8,
         stream: u64,
         rules: &Rules,
-    ) -> Option<(&mut Chain, usize)> {
+    ) -> Option<(&mut Chain, Share<'_>)> {
         let shape = rules.pipelines.get(id)?;
-        let chains = &mut self.0.get_or_insert_default().chains;
+        let Used {
+            chains, throttle, ..
+        } = &mut **self.0.get_or_insert_default();
         let at = match chains.binary_search_by_key(&id, |chain| chain.id) {
             Ok(at) => at,
             Err(at) => {
@@ -73,7 +95,7 @@ impl Chains {
         let others = chains.iter().filter(|chain| chain.id != id);
         let held: usize = others.map(Chain::memory).sum();
         let memory = rules.pipeline_memory().saturating_sub(held);
-        Some((chains.get_mut(at)?, memory))
+        Some((chains.get_mut(at)?, Share { memory, throttle }))
     }
 
     /// Whether this is the first call in a batch.
@@ -84,9 +106,20 @@ impl Chains {
         }
     }
 
+    /// Bytes of reliable data that may be in flight; 0 without congestion control.
+    pub(super) fn congestion_window(&self) -> u32 {
+        self.0.as_ref().map_or(0, |used| used.throttle.window())
+    }
+
     /// When there is something to do for one of them.
     pub(super) fn deadline(&self, rules: &Rules) -> Timestamp {
-        let deadlines = self.each().map(|chain| chain.deadline(rules));
+        let Some(used) = &self.0 else {
+            return Timestamp::NEVER;
+        };
+        let deadlines = used
+            .chains
+            .iter()
+            .map(|chain| chain.deadline(rules, &used.throttle));
         deadlines.min().unwrap_or(Timestamp::NEVER)
     }
 
@@ -125,14 +158,14 @@ impl Chain {
         }
     }
 
-    pub(super) fn deadline(&self, rules: &Rules) -> Timestamp {
+    pub(super) fn deadline(&self, rules: &Rules, throttle: &Throttle) -> Timestamp {
         let parameters = &rules.pipelines.parameters;
         let overdue = (self.room_wanted || !self.waiting.is_empty())
             && self.state.window_credits(parameters) > 0;
         if overdue {
             Timestamp::ZERO
         } else {
-            self.state.deadline(parameters)
+            self.state.deadline(parameters, throttle)
         }
     }
 

@@ -8,7 +8,7 @@
 //! sends. Where that was not the whole truth (a chained job sent as well, the path grew narrower,
 //! memory is short) the message waits here, and those behind it.
 
-use super::chains::{Chain, is_full};
+use super::chains::{Chain, Share, is_full};
 use super::send::Outlet;
 use super::sinks::{Messages, Packets};
 use super::state::{Role, State};
@@ -31,7 +31,7 @@ impl Link {
     ) {
         let mut chains = std::mem::take(&mut self.chains);
         match chains.get(record.pipeline, self.stream(), cx.rules) {
-            Some((chain, memory)) => self.send_on(chain, memory, outbox, record, cx),
+            Some((chain, share)) => self.send_on(chain, share, outbox, record, cx),
             None => cx.outward.drops.count(DropReason::UnknownPipeline),
         }
         self.chains = chains;
@@ -40,7 +40,7 @@ impl Link {
     fn send_on(
         &mut self,
         chain: &mut Chain,
-        memory: usize,
+        share: Share<'_>,
         outbox: &mut Outbox,
         record: &Record,
         cx: &mut Context<'_>,
@@ -53,8 +53,9 @@ impl Link {
             return;
         }
         let (path_mtu, token) = (self.path_mtu, self.token);
+        let allowance = self.message_allowance(cx.rules);
         let (out, _, buffers) = cx.split();
-        let Some(mut stages) = stages(chain.id, path_mtu, memory, &out, buffers) else {
+        let Some(mut stages) = stages(chain.id, path_mtu, allowance, share, &out, buffers) else {
             return;
         };
         // The path grew narrower since the message was written: what it is sent with is up to the
@@ -95,7 +96,7 @@ impl Link {
     ) -> Result<(), DropReason> {
         let mut chains = std::mem::take(&mut self.chains);
         let outcome = match chains.get(pipeline, self.stream(), cx.rules) {
-            Some((chain, memory)) => self.receive_on(chain, memory, body, cx),
+            Some((chain, share)) => self.receive_on(chain, share, body, cx),
             None => Err(DropReason::UnknownPipeline),
         };
         // What was made by this packet had nothing to open.
@@ -107,16 +108,17 @@ impl Link {
     fn receive_on(
         &mut self,
         chain: &mut Chain,
-        memory: usize,
+        share: Share<'_>,
         body: &[u8],
         cx: &mut Context<'_>,
     ) -> Result<(), DropReason> {
         let path_mtu = self.path_mtu;
+        let allowance = self.message_allowance(cx.rules);
         let (out, inbox, buffers) = cx.split();
         let budget = out.rules.event_budget();
         let (held, inbox) = self.place_of_events(inbox);
-        let mut stages =
-            stages(chain.id, path_mtu, memory, &out, buffers).ok_or(DropReason::UnknownPipeline)?;
+        let mut stages = stages(chain.id, path_mtu, allowance, share, &out, buffers)
+            .ok_or(DropReason::UnknownPipeline)?;
         let mut sink = Messages {
             inbox,
             held,
@@ -167,15 +169,23 @@ impl Link {
         let mut chains = std::mem::take(&mut self.chains);
         let limit = cx.rules.pipeline_memory();
         let mut total: usize = chains.each().map(Chain::memory).sum();
-        for chain in chains.each_mut() {
+        let Some((all, throttle)) = chains.parts() else {
+            return;
+        };
+        for chain in all {
             let own = chain.memory();
-            let memory = limit.saturating_sub(total - own);
+            let share = Share {
+                memory: limit.saturating_sub(total - own),
+                throttle: &mut *throttle,
+            };
+            let allowance = self.message_allowance(cx.rules);
             let (path_mtu, (out, inbox, buffers)) = (self.path_mtu, cx.split());
             let (unread, inbox) = match &mut held {
                 Some(held) => (inbox.unread_bytes(), held),
                 None => (0, inbox),
             };
-            let Some(mut stages) = stages(chain.id, path_mtu, memory, &out, buffers) else {
+            let Some(mut stages) = stages(chain.id, path_mtu, allowance, share, &out, buffers)
+            else {
                 continue;
             };
             let mut messages = Messages {
@@ -250,10 +260,13 @@ impl Link {
 
     /// What one of its pipelines has counted; nothing before its first use.
     pub(crate) fn pipeline_statistics(&self, pipeline: u8, rules: &Rules) -> PipelineStatistics {
-        let chain = self.chains.each().find(|chain| chain.id == pipeline);
-        chain
-            .map(|chain| chain.state.statistics(&rules.pipelines.parameters))
-            .unwrap_or_default()
+        let Some(chain) = self.chains.each().find(|chain| chain.id == pipeline) else {
+            return PipelineStatistics::default();
+        };
+        PipelineStatistics {
+            congestion_window: self.chains.congestion_window(),
+            ..chain.state.statistics(&rules.pipelines.parameters)
+        }
     }
 
     /// Messages that wait for room in a window.
@@ -280,16 +293,21 @@ impl Link {
 fn stages<'a>(
     pipeline: u8,
     path_mtu: u16,
-    memory: usize,
+    allowance: u32,
+    share: Share<'a>,
     out: &Outlet<'a>,
     buffers: &'a mut Buffers,
 ) -> Option<pipeline::Context<'a>> {
+    let Share { memory, throttle } = share;
+    let parameters = &out.rules.pipelines.parameters;
+    throttle.begin(out.now.at, allowance, parameters);
     Some(pipeline::Context {
         now: out.now.at,
         room: out.room(path_mtu),
         memory,
         shape: out.rules.pipelines.get(pipeline)?,
-        parameters: &out.rules.pipelines.parameters,
+        parameters,
+        throttle,
         buffers,
     })
 }

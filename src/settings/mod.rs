@@ -42,6 +42,7 @@
 
 mod budgets;
 mod builder;
+mod congestion;
 mod connection;
 mod limits;
 mod pipelines;
@@ -56,6 +57,7 @@ mod workers;
 
 pub use budgets::{Budgets, UnreadEvents};
 pub use builder::NetworkSettingsBuilder;
+pub use congestion::{CongestionControl, CongestionParameters};
 pub use connection::{ConnectionParameters, PathMtuDiscovery};
 pub use limits::{AddressValidation, LegacyValidation, Limits, LogAddresses, LoopbackLimits};
 pub use pipelines::{PipelineParameters, Timing};

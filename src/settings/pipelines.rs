@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::NetworkSettingsBuilder;
+use super::congestion::{CongestionControl, CongestionParameters};
 use super::range::{LONGEST, SHORTEST, duration, number};
 use super::simulator::SimulatorParameters;
 use crate::error::SettingsError;
@@ -48,6 +49,8 @@ pub struct PipelineParameters {
     pub max_resends: u16,
     /// See [`NetworkSettingsBuilder::fragmentation_payload_capacity`], in bytes.
     pub fragmentation_capacity: usize,
+    /// How fast reliable data leaves.
+    pub congestion: CongestionParameters,
     /// See [`NetworkSettingsBuilder::simulator_stage`].
     pub simulator: SimulatorParameters,
 }
@@ -59,9 +62,9 @@ impl PipelineParameters {
     /// resend times of [`Timing::Prompt`] are drumfire's own: a stock client's frame of 33 ms twice
     /// stays below the first resend, and ten seconds end the doubling.
     pub(crate) fn new(timing: Timing) -> Self {
-        let (min, max) = match timing {
-            Timing::Prompt => (30, 10_000),
-            Timing::Unity => (64, 200),
+        let (min, max, control) = match timing {
+            Timing::Prompt => (30, 10_000, CongestionControl::On),
+            Timing::Unity => (64, 200, CongestionControl::Off),
         };
         Self {
             timing,
@@ -72,6 +75,10 @@ impl PipelineParameters {
             // What a stock client's socket buffer holds of full-size packets, with room to spare.
             max_resends: 24,
             fragmentation_capacity: 4_096,
+            congestion: CongestionParameters {
+                control,
+                ..CongestionParameters::default()
+            },
             simulator: SimulatorParameters::default(),
         }
     }
@@ -96,12 +103,13 @@ impl PipelineParameters {
     }
 }
 
-/// Parameters as the builder holds them: the resend times nobody set follow from the timing.
+/// Parameters as the builder holds them: what nobody set follows from the timing.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PipelineChoices {
     pub(super) parameters: PipelineParameters,
     min_resend: Option<Duration>,
     max_resend: Option<Duration>,
+    pub(super) control: Option<CongestionControl>,
 }
 
 impl PipelineChoices {
@@ -111,6 +119,10 @@ impl PipelineChoices {
         PipelineParameters {
             min_resend: self.min_resend.unwrap_or(defaults.min_resend),
             max_resend: self.max_resend.unwrap_or(defaults.max_resend),
+            congestion: CongestionParameters {
+                control: self.control.unwrap_or(defaults.congestion.control),
+                ..self.parameters.congestion
+            },
             ..self.parameters.clone()
         }
     }
@@ -152,6 +164,7 @@ impl PipelineParameters {
             1..=LARGEST_CAPACITY,
             "bytes",
         )?;
+        self.congestion.check()?;
         self.simulator.check()
     }
 

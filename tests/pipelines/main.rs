@@ -8,6 +8,7 @@
     reason = "these helpers serve tests only"
 )]
 
+mod congestion;
 mod fragments;
 mod reliable;
 mod stages;
