@@ -6,6 +6,7 @@
 use super::guarded;
 use super::shard::{NEVER, Shard, earlier, is_due};
 use super::site::{Mode, Site};
+use crate::buffer::account::Holder;
 use crate::buffer::desk::{Desk, Snapshot, lanes_of};
 use crate::buffer::inbox::EventKind;
 use crate::buffer::outbox::RecordKind;
@@ -139,6 +140,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         windows,
         ready,
         changed,
+        account,
         ..
     } = desk;
     let (Some(slot), Some(inbox), Some(outbox), Some(snapshot), Some(deadline)) = (
@@ -224,6 +226,12 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
     if each > 0 && link.has_pipelines() {
         link.tell_windows(windows.row_mut(lane, each), &site.rules, site.now.at);
     }
+    if link.has_pipelines() {
+        account.set(lane, Holder::Pipelines, link.pipeline_memory());
+    }
+    // Both desks' boxes: what lies in front was here an update ago.
+    let boxes = cx.inbox.memory() + outbox.memory();
+    account.set(lane, Holder::Boxes, 2 * boxes);
     *deadline = link.deadline(&site.rules);
     if shard.leaving & (1 << lane) != 0 {
         deadline.at = site.now.at;

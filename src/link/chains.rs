@@ -137,6 +137,11 @@ impl Chains {
         counts.sum()
     }
 
+    /// Bytes of memory held.
+    pub(super) fn memory(&self) -> usize {
+        self.each().map(Chain::memory).sum()
+    }
+
     /// Messages that wait for their window.
     pub(super) fn waiting(&self) -> usize {
         self.each().map(|chain| chain.waiting.len()).sum()

@@ -68,6 +68,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::address::Path;
+use crate::buffer::account::MemoryShare;
 use crate::buffer::desk::{ConnectionState, Snapshot};
 use crate::buffer::egress::Egress;
 use crate::buffer::inbox::Inbox;
@@ -97,6 +98,8 @@ pub(crate) struct Rules {
     pub(crate) padding: u16,
     /// Pipelines the driver has; ids above are unknown.
     pub(crate) pipelines: Arc<Pipelines>,
+    /// How much may be held for each connection, as of the last update.
+    pub(crate) memory: MemoryShare,
 }
 
 /// What a link may touch while it works: its own lane of the desk, and its shard's collections.

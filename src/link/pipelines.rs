@@ -269,6 +269,11 @@ impl Link {
         }
     }
 
+    /// Bytes of memory that its pipelines hold.
+    pub(crate) fn pipeline_memory(&self) -> usize {
+        self.chains.memory()
+    }
+
     /// Messages that wait for room in a window.
     pub(crate) fn waiting_messages(&self) -> usize {
         self.chains.waiting()

@@ -10,6 +10,7 @@
 
 mod congestion;
 mod fragments;
+mod memory;
 mod reliable;
 mod stages;
 #[expect(
