@@ -10,6 +10,7 @@ use super::guarded;
 use super::process::{lane_u8, surplus_of};
 use super::shard::{NEVER, Shard, is_due};
 use super::site::{Mode, Site};
+use crate::buffer::account::Holder;
 use crate::buffer::desk::{Desk, Snapshot, lanes_of};
 use crate::buffer::inbox::Inbox;
 use crate::buffer::outbox::RecordKind;
@@ -93,13 +94,19 @@ fn write_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize) {
 fn settle_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode: Mode) {
     let Desk {
         inboxes,
+        outboxes,
         snapshots,
         windows,
+        account,
         ready,
         changed,
         ..
     } = desk;
-    let (Some(inbox), Some(snapshot)) = (inboxes.get_mut(lane), snapshots.get_mut(lane)) else {
+    let (Some(inbox), Some(outbox), Some(snapshot)) = (
+        inboxes.get_mut(lane),
+        outboxes.get_mut(lane),
+        snapshots.get_mut(lane),
+    ) else {
         return;
     };
     let inbox = inbox.get_mut();
@@ -139,6 +146,9 @@ fn settle_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mod
     if each > 0 && link.has_pipelines() {
         link.tell_windows(windows.row_mut(lane, each), &site.rules, site.now.at);
     }
+    if link.has_pipelines() {
+        account.set(lane, Holder::Pipelines, link.pipeline_memory());
+    }
     let mut deadline = link.deadline(&site.rules);
     if link.is_closed() {
         deadline = NEVER;
@@ -148,6 +158,9 @@ fn settle_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mod
     let patient = u64::from(link.is_patient()) << lane;
     shard.patient = shard.patient & !bit | patient;
     shard.set_deadline(lane, deadline);
+    // Both desks' boxes: what lies in front was here an update ago.
+    let boxes = inbox.memory() + outbox.get_mut().memory();
+    account.set(lane, Holder::Boxes, 2 * boxes);
     if !inbox.is_empty() {
         let marks = &mut shard.high_water;
         marks.inbox_bytes = marks.inbox_bytes.max(inbox.waiting_bytes());

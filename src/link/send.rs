@@ -78,6 +78,7 @@ impl Link {
             .ok_or(DropReason::InternalError)?;
         write_data_header(header, self.token, record.pipeline);
         out.egress.message(out.lane, start..record.payload.end);
+        self.chains.charge(len);
         self.count_sent(len, out);
         Ok(())
     }
