@@ -9,8 +9,16 @@
 )]
 
 mod fragments;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+#[expect(
+    dead_code,
+    reason = "each test program uses its part of the identities"
+)]
+#[path = "../secure/identities.rs"]
+mod identities;
 mod reliable;
 mod stages;
+mod storm;
 #[expect(
     dead_code,
     unused_imports,
@@ -18,7 +26,6 @@ mod stages;
 )]
 #[path = "../support/mod.rs"]
 mod support;
-mod transfer;
 mod tuning;
 
 use drumfire::error::SendError;
