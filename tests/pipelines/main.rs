@@ -8,6 +8,8 @@
     reason = "these helpers serve tests only"
 )]
 
+mod as_receiver;
+mod as_sender;
 mod fragments;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 #[expect(
@@ -16,8 +18,10 @@ mod fragments;
 )]
 #[path = "../secure/identities.rs"]
 mod identities;
+mod raw;
 mod reliable;
 mod stages;
+mod stock;
 mod storm;
 #[expect(
     dead_code,
