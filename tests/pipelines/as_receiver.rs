@@ -63,7 +63,7 @@ fn numbers_up_to_a_window_behind_the_oldest_missing_one_are_taken() {
 }
 
 #[test]
-fn numbers_further_ahead_are_dropped_and_stall_nothing() {
+fn r26_forged_cycle_numbers_far_ahead_are_dropped_and_stall_nothing() {
     // One too far, far, and from the next quarters of the number space: the first and the last two
     // stall a stock receiver for ever.
     for forged in [
@@ -260,7 +260,7 @@ fn sequenced_packets_are_culled_by_number_alone() {
 }
 
 #[test]
-fn fragments_are_put_together_as_they_come() {
+fn r28_orphan_last_fragments_are_put_together_as_they_come() {
     const FIRST: u16 = 0x8000;
     const LAST: u16 = 0x4000;
     let mut world = World::new(0);

@@ -18,6 +18,8 @@ mod fragments;
 )]
 #[path = "../secure/identities.rs"]
 mod identities;
+mod lossy;
+mod own_stages;
 mod raw;
 mod reliable;
 mod stages;
