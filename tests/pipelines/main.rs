@@ -22,6 +22,9 @@ mod lossy;
 mod own_stages;
 mod raw;
 mod reliable;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod secure;
+mod simulator;
 mod stages;
 mod stock;
 mod storm;
