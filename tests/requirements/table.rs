@@ -271,7 +271,7 @@ pub(crate) const CONFORMANCE: &[Row] = &[
     ("P1", &[Test("p1_an_interval_drops_every_nth"), Test("p1_the_same_seed_drops_the_same"), Test("p1_through_drivers_the_same_seed_drops_the_same_and_an_interval_every_nth")]),
     ("P2", &[Test("p2_delay_and_jitter_are_within_bounds"), Test("p2_duplicates_come_at_most_once_more"), Test("p2_fuzz_spares_what_lies_before_its_offset_and_what_arrives"), Test("p2_i9_a_simulator_delays_and_wakes_the_driver_when_it_is_due"), Test("p2_more_than_may_be_held_and_larger_than_may_be_held_pass"), Test("p2_the_mode_says_which_way_it_acts"), Test("p2_through_drivers_a_packet_arrives_at_most_twice"), Test("p2_through_drivers_delay_and_jitter_are_within_bounds"), Test("p2_through_drivers_more_than_may_be_held_passes_at_once"), Test("p2_through_drivers_what_lies_before_the_offset_stays_whole")]),
     ("P3", &[Test("p3_a_simulator_changes_at_run_time_and_what_is_fixed_does_not"), Test("p3_parameters_change_at_run_time_and_fixed_ones_do_not")]),
-    ("P4", &[Test("p4_packets_and_bytes_are_what_the_network_carried"), Later(PIPELINES)]),
+    ("P4", &[Test("p4_packets_and_bytes_are_what_the_network_carried"), Test("p4_sizes_sum_to_the_total_and_the_bandwidth_is_that_of_one_second")]),
     ("P5", &[Test("p5_the_measured_loss_is_the_simulators")]),
     // conformance ends
 ];
