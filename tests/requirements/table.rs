@@ -312,7 +312,7 @@ pub(crate) const THREAT_MODEL: &[Row] = &[
     ("R31", &[Later(WEBSOCKET)]),
     ("R32", &[Later(WEBSOCKET)]),
     ("R33", &[Later(WEBSOCKET)]),
-    ("R34", &[Test("r34_panic_everywhere")]),
+    ("R34", &[Test("r34_a_stage_that_panics_ends_its_connection_and_no_other"), Test("r34_an_interface_that_panics_while_it_sends_costs_messages_and_no_connection"), Test("r34_panic_everywhere")]),
     ("R35", &[Test("r35_a_job_that_blocks_delays_only_what_depends_on_it"), Test("r35_all_blocked"), Test("r35_nested_wait_pool1"), Test("r35_shards_that_open_during_an_update_all_come_home")]),
     ("R36", &[Test("r36_a_driver_may_be_dropped_within_a_job_of_its_own_pool"), Test("r36_drop_matrix")]),
     ("R37", &[Test("r37_unsafe_budget")]),
