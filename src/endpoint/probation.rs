@@ -66,7 +66,7 @@ impl Endpoint {
             packet,
             Packet::Request { .. } | Packet::Data { .. } | Packet::Heartbeat { .. }
         );
-        if !is_home && !(is_followed && self.follow(stranger, index)) {
+        if !(is_home || is_followed && self.follow(stranger, index)) {
             return Outcome::Dropped(DropReason::WrongAddress);
         }
         match packet {
