@@ -8,7 +8,9 @@
     reason = "these helpers serve tests only"
 )]
 
+mod congestion;
 mod fragments;
+mod memory;
 mod reliable;
 mod stages;
 #[expect(

@@ -307,7 +307,7 @@ pub(crate) const THREAT_MODEL: &[Row] = &[
     ("R26", &[Test("k25_r26_rtt_after_wrap"), Test("r26_a_rejected_packet_changes_nothing"), Test("r26_five_wraps_at_every_window"), Test("r26_forged_cycle"), Test("r26_prop_wrap")]),
     ("R27", &[Test("r27_a_forged_ack_through_a_driver_changes_nothing"), Test("r27_a_processing_time_beyond_the_sample_is_ignored"), Test("r27_ack_fuzz"), Test("r27_blackhole"), Test("r27_nothing_is_unacknowledged"), Test("r27_optimistic_ack")]),
     ("R28", &[Test("r28_a_repeat_changes_nothing"), Test("r28_a_user_without_room_gets_the_message_later_where_it_is_reliable"), Test("r28_an_old_fragment_never_joins_a_message_a_lap_later"), Test("r28_orphan_last"), Test("r28_partial_messages_of_many_peers_stay_small_and_go"), Test("r28_prop_frag"), Test("r28_short_and_empty_fragments_are_no_harm")]),
-    ("R29", &[Test("r29_reliable_data_beyond_the_memory_limit_is_not_acknowledged"), Later(PIPELINES)]),
+    ("R29", &[Test("r29_reliable_data_beyond_the_memory_limit_is_not_acknowledged"), Test("r29_greedy_and_slow_peers_cost_only_themselves"), Later(PIPELINES)]),
     ("R30", &[Later(WEBSOCKET)]),
     ("R31", &[Later(WEBSOCKET)]),
     ("R32", &[Later(WEBSOCKET)]),
