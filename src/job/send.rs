@@ -216,7 +216,7 @@ impl<'a, 'c> Tray<'a, 'c> {
                 self.sent.drops.count(DropReason::InternalError);
                 continue;
             };
-            self.sent.bytes += u64::try_from(transmit.bytes.len()).unwrap_or(0);
+            self.sent.count_bytes(transmit.bytes.len());
             if !self.congested && !self.batch.push(transmit) {
                 self.flush();
                 self.batch.push(transmit);

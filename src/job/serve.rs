@@ -74,8 +74,7 @@ fn write_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize) {
     while let Some(record) = outbox.record(at, site.tailroom) {
         match record.kind {
             RecordKind::Message => {
-                cx.outward.entered += 1;
-                cx.outward.bytes += u64::try_from(record.payload.len()).unwrap_or(0);
+                cx.outward.enter(record.payload.len());
                 link.handle_message(outbox, &record, &mut cx);
             }
             RecordKind::Disconnect => leaves = true,

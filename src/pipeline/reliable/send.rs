@@ -12,6 +12,11 @@
 //! transmissions later has been acknowledged. Only packets that were sent once take part in that and
 //! in measuring: of the others nobody knows which copy was acknowledged (Karn).
 //!
+//! The resend time doubles twice over. For packets that were resent it doubles while nothing at all is
+//! acknowledged. For packets that were sent once it doubles while none of *them* is acknowledged in
+//! time: on a way that has become longer than the resend time all packets are resent before their ack,
+//! and none could ever be measured (RFC 6298 §5.7).
+//!
 //! Numbers have 64 bits and begin at 0. Nothing an ack says can move anything but forward, and an ack
 //! for a number that was never sent moves nothing (R27).
 
@@ -30,6 +35,11 @@ const REORDERING: u64 = 3;
 
 /// Most doublings of the resend time.
 const MAX_BACKOFF: u8 = 16;
+
+/// Longest that doubling makes the time of a packet that was sent once: the round trip of a satellite
+/// and a crowded mobile network. A peer with a smaller window than ours drops what lies beyond it, and
+/// never acknowledges the first transmission of it.
+const PATIENT: Duration = Duration::from_secs(2);
 
 /// Unity looks records up by 16-bit numbers: from here on it finds none.
 ///
@@ -68,10 +78,45 @@ pub(super) enum AckOutcome {
 /// Why a packet is to be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
-    /// Its time is up.
-    Expired,
+    /// Its time is up; for the `first` time, or again.
+    Expired { first: bool },
     /// Later ones were acknowledged.
     Overtaken,
+}
+
+/// To which packets a timer put an end.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Expired {
+    /// To some that were sent once.
+    pub(super) first: bool,
+    /// To some that were resent before.
+    pub(super) again: bool,
+}
+
+impl Expired {
+    fn any(self) -> bool {
+        self.first || self.again
+    }
+}
+
+/// Times without an ack after which a packet is sent again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timeouts {
+    /// One that was sent once.
+    first: Duration,
+    /// One that was resent before.
+    again: Duration,
+}
+
+impl Timeouts {
+    fn expiry(self, entry: &InFlight) -> Timestamp {
+        let timeout = if entry.sent_once {
+            self.first
+        } else {
+            self.again
+        };
+        entry.last_sent.just_after(timeout)
+    }
 }
 
 /// Packets that are not acknowledged yet.
@@ -91,8 +136,12 @@ pub(super) struct SendWindow {
     transmissions: u64,
     /// Newest transmission known to have arrived.
     arrived: u64,
+    /// Doublings for packets that were resent.
     backoff: u8,
     backed_off: Timestamp,
+    /// Doublings for packets that were sent once.
+    patience: u8,
+    grew_patient: Timestamp,
     /// No packet expires before.
     timer: Timestamp,
     /// Whether acks have come that may have overtaken a packet.
@@ -115,6 +164,8 @@ impl Default for SendWindow {
             arrived: 0,
             backoff: 0,
             backed_off: Timestamp::ZERO,
+            patience: 0,
+            grew_patient: Timestamp::ZERO,
             timer: Timestamp::NEVER,
             overtaking: false,
             waiting_since: Timestamp::NEVER,
@@ -202,9 +253,8 @@ impl SendWindow {
         }
         self.unsent += 1;
         self.waiting_since = self.waiting_since.min(now);
-        self.timer = self
-            .timer
-            .min(now.just_after(self.resend_timeout(parameters)));
+        let timeout = self.timeouts(parameters).first;
+        self.timer = self.timer.min(now.just_after(timeout));
     }
 
     /// The acknowledging half of a header.
@@ -228,7 +278,7 @@ impl SendWindow {
         }
         self.acked = self.acked.max(acked);
         let mut bytes = 0;
-        let mut progress = false;
+        let (mut progress, mut in_time) = (false, false);
         for number in self.oldest..=acked {
             let distance = usize::try_from(acked - number).unwrap_or(usize::MAX);
             if !header.mask.contains(distance) {
@@ -241,6 +291,7 @@ impl SendWindow {
                 bytes += copy.len();
                 store.remove(copy);
                 progress = true;
+                in_time |= entry.sent_once;
                 if entry.sent_once && entry.transmission > self.arrived {
                     self.arrived = entry.transmission;
                     self.overtaking = true;
@@ -263,7 +314,11 @@ impl SendWindow {
         } else {
             now
         };
-        if self.backoff > 0 || self.oldest >= self.unsent {
+        let was_patient = in_time && self.patience > 0;
+        if was_patient {
+            self.patience = 0;
+        }
+        if was_patient || self.backoff > 0 || self.oldest >= self.unsent {
             self.backoff = 0;
             self.wind(parameters);
         }
@@ -327,14 +382,16 @@ impl SendWindow {
         &mut self,
         from: i64,
         now: Timestamp,
-        timeout: Duration,
+        timeouts: Timeouts,
         timing: Timing,
     ) -> Option<(i64, &Block, Loss)> {
         let arrived = self.arrived;
         let lost = |entry: &InFlight| {
             entry.copy.as_ref()?;
-            if now >= entry.last_sent.just_after(timeout) {
-                return Some(Loss::Expired);
+            if now >= timeouts.expiry(entry) {
+                return Some(Loss::Expired {
+                    first: entry.sent_once,
+                });
             }
             let overtaken = timing == Timing::Prompt && arrived >= entry.transmission + REORDERING;
             overtaken.then_some(Loss::Overtaken)
@@ -358,20 +415,25 @@ impl SendWindow {
         Some((number, entry.copy.as_ref()?, loss))
     }
 
-    /// All losses up to now were resent, or as many as may be; `expired` says whether a timer did it.
+    /// All losses up to now were resent, or as many as may be; `expired` says whether a timer did it,
+    /// and to packets of which kind.
     pub(super) fn settle(
         &mut self,
-        expired: bool,
+        expired: Expired,
         complete: bool,
         now: Timestamp,
         parameters: &Parameters,
     ) {
-        if expired
-            && parameters.timing == Timing::Prompt
-            && now >= self.backed_off + self.resend_timeout(parameters)
-        {
-            self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
-            self.backed_off = now;
+        let timeouts = self.timeouts(parameters);
+        if parameters.timing == Timing::Prompt {
+            if expired.any() && now >= self.backed_off + timeouts.again {
+                self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
+                self.backed_off = now;
+            }
+            if expired.first && now >= self.grew_patient + timeouts.first {
+                self.patience = (self.patience + 1).min(MAX_BACKOFF);
+                self.grew_patient = now;
+            }
         }
         if complete {
             self.overtaking = false;
@@ -383,7 +445,7 @@ impl SendWindow {
 
     /// Sets the timer to the first packet that expires.
     fn wind(&mut self, parameters: &Parameters) {
-        let timeout = self.resend_timeout(parameters);
+        let timeouts = self.timeouts(parameters);
         let oldest = usize::try_from(self.oldest - self.first).unwrap_or(usize::MAX);
         let sent = usize::try_from(self.unsent - self.first).unwrap_or(0);
         self.timer = self
@@ -392,14 +454,21 @@ impl SendWindow {
             .take(sent)
             .skip(oldest)
             .filter(|entry| entry.copy.is_some())
-            .map(|entry| entry.last_sent.just_after(timeout))
+            .map(|entry| timeouts.expiry(entry))
             .min()
             .unwrap_or(Timestamp::NEVER);
     }
 
-    /// Time without an ack after which a packet is sent again.
-    pub(super) fn resend_timeout(&self, parameters: &Parameters) -> Duration {
-        self.trip.resend_timeout(parameters, self.backoff)
+    /// Times without an ack after which packets are sent again.
+    pub(super) fn timeouts(&self, parameters: &Parameters) -> Timeouts {
+        let timeout = self.trip.resend_timeout(parameters, 0);
+        Timeouts {
+            first: self
+                .trip
+                .resend_timeout(parameters, self.patience)
+                .min(timeout.max(PATIENT)),
+            again: self.trip.resend_timeout(parameters, self.backoff),
+        }
     }
 
     /// When a packet may be lost, at the earliest.
@@ -416,7 +485,7 @@ impl SendWindow {
         &self,
         parameters: &Parameters,
     ) -> crate::pipeline::statistics::RoundTripStatistics {
-        self.trip.statistics(parameters, self.backoff)
+        self.trip.statistics(parameters, self.patience)
     }
 
     /// Gives memory back that an idle window does not need.
