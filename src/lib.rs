@@ -19,6 +19,14 @@ mod random;
 mod secure;
 mod sequence;
 
+/// What the benches of this repository see of the inside. It promises nothing, and is no part of the
+/// public face.
+#[cfg(all(feature = "internals", any(feature = "aws-lc-rs", feature = "ring")))]
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::secure::{RecordPath, RecordSuite};
+}
+
 pub mod address;
 pub mod buffer;
 pub mod counters;

@@ -30,7 +30,8 @@ pub(crate) fn handshakes(back: &mut Back, watch: &mut Stopwatch) {
     let Some(hall) = core.endpoint.hall() else {
         return;
     };
-    if !hall.is_busy() && hall.deadline() > now && !backroom.is_busy() {
+    let is_idle = !hall.is_busy() && !hall.has_news() && !backroom.is_busy();
+    if is_idle && hall.deadline() > now {
         return;
     }
     while let Some(done) = backroom.collect() {

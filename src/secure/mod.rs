@@ -16,6 +16,8 @@ mod association;
 pub(crate) mod dtls;
 mod outgoing;
 mod record_layer;
+#[cfg(feature = "internals")]
+mod record_path;
 mod replay;
 
 pub(crate) use self::association::{Association, Opened, Step};
@@ -23,3 +25,5 @@ pub(crate) use self::outgoing::Outgoing;
 pub(crate) use self::record_layer::KeyHealth;
 #[cfg(test)]
 pub(crate) use self::record_layer::SealRefused;
+#[cfg(feature = "internals")]
+pub use self::record_path::{RecordPath, RecordSuite};

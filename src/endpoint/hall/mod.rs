@@ -19,6 +19,7 @@ mod config;
 mod engine;
 mod guest;
 mod ration;
+mod statistics;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use self::engine::{Client, Engine, Step};
 pub(crate) use self::engine::{Done, Errand};
 use self::guest::{Due, Guest};
 use self::ration::Ration;
+pub use self::statistics::HandshakeStatistics;
 use super::Replies;
 use super::keyed::Keyed;
 use crate::address::{AddressPrefix, NetworkEndpoint, Path};
@@ -41,32 +43,6 @@ use crate::secure::dtls::{
 use crate::secure::{Association, Outgoing};
 use crate::settings::{Limits, LoopbackLimits, NetworkSettings, SecureServer, Security};
 use crate::time::Timestamp;
-
-/// What the hall has seen since the driver was made, and what it holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct HandshakeStatistics {
-    /// Handshakes under way, in both roles.
-    pub under_way: usize,
-    /// Most handshakes under way at a time.
-    pub under_way_high_water: usize,
-    /// Hellos answered with a question, and forgotten.
-    pub questions: u64,
-    /// Hellos that proved their address and began a handshake.
-    pub begun: u64,
-    /// Handshakes that ended well, in both roles.
-    pub completed: u64,
-    /// Handshakes that failed.
-    pub failed: u64,
-    /// Handshakes that gave way to others.
-    pub evicted: u64,
-    /// Hellos beyond the rate; their clients ask again.
-    pub rationed: u64,
-    /// Datagrams of handshakes under way that led nowhere: forged, doubled or out of turn.
-    pub useless: u64,
-    /// Operations with the private key.
-    pub signatures: u64,
-}
 
 /// A handshake has ended.
 #[derive(Debug)]
@@ -243,6 +219,10 @@ impl Hall {
                 let question = &self.question;
                 replies.push(path, |out| out.extend_from_slice(question));
                 return Ok(());
+            }
+            // The rest of a hello whose first piece had the cookie.
+            HelloVerdict::Dropped(DropReason::FragmentedHello) if self.knows(&path.remote) => {
+                return self.hear(&path.remote, datagram);
             }
             HelloVerdict::Dropped(reason) => return Err(reason),
             HelloVerdict::Verified(hello) => hello,
@@ -430,6 +410,11 @@ impl Hall {
             .map(Guest::deadline)
             .min()
             .unwrap_or(Timestamp::NEVER);
+    }
+
+    /// Whether handshakes have ended since the last time: a hello of no use ends its own at once.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// Handshakes that have ended since the last time.

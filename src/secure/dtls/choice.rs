@@ -43,7 +43,7 @@ pub(super) fn choose(
     // RFC 5746 §3.6.
     match extensions.renegotiation_info {
         Some([]) => {}
-        Some(_) => return illegal("a renegotiation that there was not"),
+        Some(_) => return Err(HandshakeError::Renegotiation),
         None if hello.cipher_suites.contains(RENEGOTIATION_SUITE) => {}
         None => return Err(HandshakeError::NoRenegotiationIndication),
     }

@@ -34,7 +34,8 @@ use crate::secure::record_layer::{Opener, Sealer};
 use crate::time::Timestamp;
 use crate::wire::handshake::{
     Certificate, CertificateRequest, CertificateVerify, ClientHello, ClientKeyExchange, Extensions,
-    Finished, HelloVerifyRequest, MessageKind, RANDOM_LEN, ServerHello, ServerKeyExchange, U16List,
+    Finished, HelloVerifyRequest, MalformedMessage, MessageKind, RANDOM_LEN, SERVER_NAME,
+    ServerHello, ServerKeyExchange, U16List,
 };
 use crate::wire::record::ProtocolVersion;
 
@@ -328,15 +329,21 @@ impl Client {
         if let Some(kind) = extensions.unknown {
             return Err(HandshakeError::UnsolicitedExtension { kind });
         }
+        // RFC 6066 §3: a server that has used the name we gave it says so, and no more.
+        match extensions.server_name {
+            Some(_) if self.config.server_name.sni().is_none() => {
+                let kind = SERVER_NAME;
+                return Err(HandshakeError::UnsolicitedExtension { kind });
+            }
+            Some(name) if !name.is_empty() => {
+                return Err(HandshakeError::illegal(MESSAGE, "a server name of its own"));
+            }
+            _ => {}
+        }
         // RFC 5746 §3.4.
         match extensions.renegotiation_info {
             Some([]) => {}
-            Some(_) => {
-                return Err(HandshakeError::illegal(
-                    MESSAGE,
-                    "a renegotiation that there was not",
-                ));
-            }
+            Some(_) => return Err(HandshakeError::Renegotiation),
             None => return Err(HandshakeError::NoRenegotiationIndication),
         }
         if !extensions.extended_master_secret {
@@ -448,8 +455,9 @@ impl Client {
         out: &mut Outgoing,
     ) -> Result<(), Trouble> {
         if !message.body.is_empty() {
-            let what = "content, and should have none";
-            return Err(HandshakeError::illegal(message.kind, what).into());
+            let len = message.body.len();
+            let cause = MalformedMessage::Trailing { len };
+            return Err(HandshakeError::malformed(message.kind)(cause).into());
         }
         let State::AwaitDone(offer) = std::mem::replace(&mut self.state, State::Over) else {
             return Ok(());

@@ -41,6 +41,12 @@ pub enum HandshakeError {
     /// The peer does not know of secure renegotiation.
     #[error("the peer does not indicate secure renegotiation (RFC 5746): update it")]
     NoRenegotiationIndication,
+    /// The peer takes this handshake for the renegotiation of another one.
+    #[error(
+        "the peer renegotiates what was never negotiated (RFC 5746): somebody may stand between it \
+         and us"
+    )]
+    Renegotiation,
     /// A message that is not legal at this point.
     #[error("{got} instead of {awaited}")]
     Unexpected {
@@ -134,6 +140,7 @@ impl HandshakeError {
             Self::Version { .. }
             | Self::NoExtendedMasterSecret
             | Self::NoRenegotiationIndication
+            | Self::Renegotiation
             | Self::Unexpected { .. }
             | Self::Malformed { .. }
             | Self::IllegalParameter { .. }
@@ -161,6 +168,8 @@ impl HandshakeError {
             | Self::NoCommonSignature
             | Self::NoExtendedMasterSecret
             | Self::NoRenegotiationIndication
+            // RFC 5746 §3.4 and §3.6 name it.
+            | Self::Renegotiation
             // RFC 5246 §7.4.6: a client that shows no certificate is refused with this one.
             | Self::ClientCertificateMissing => AlertDescription::HANDSHAKE_FAILURE,
             Self::Unexpected { .. } => AlertDescription::UNEXPECTED_MESSAGE,

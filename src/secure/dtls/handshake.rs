@@ -365,8 +365,10 @@ impl<R: Role> Handshake<R> {
     ) -> Result<Option<Progress>, DropReason> {
         let mut received = Err(DropReason::Malformed);
         while !content.is_empty() {
-            let (header, fragment, rest) =
-                FragmentHeader::parse(content).map_err(|_| DropReason::Malformed)?;
+            // What follows is lost with it; what came before was of use.
+            let Ok((header, fragment, rest)) = FragmentHeader::parse(content) else {
+                break;
+            };
             content = rest;
             // R13: HelloRequest is ignored, and each message has its epoch.
             if header.kind == MessageKind::HelloRequest || origin != Origin::of(header.kind) {

@@ -120,6 +120,12 @@ impl<'a> CertificateRequest<'a> {
     pub fn parse(body: &'a [u8]) -> Result<Self, MalformedMessage> {
         let mut reader = Reader::new(body);
         let types = reader.vector8().or_truncated("certificate types")?;
+        if types.is_empty() {
+            return Err(MalformedMessage::FieldLength {
+                field: "certificate types",
+                len: 0,
+            });
+        }
         let schemes = reader.vector16().or_truncated("signature algorithms")?;
         let authorities = reader.vector16().or_truncated("authorities")?;
         reader.finish()?;

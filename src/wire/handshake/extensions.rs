@@ -15,7 +15,11 @@ pub const RENEGOTIATION_SUITE: u16 = 0x00FF;
 /// Source: RFC 7507 §3.
 pub const FALLBACK_SUITE: u16 = 0x5600;
 
-const SERVER_NAME: u16 = 0;
+/// The extension by which a client names its server.
+///
+/// Source: RFC 6066 §3.
+pub const SERVER_NAME: u16 = 0;
+
 const SUPPORTED_GROUPS: u16 = 10;
 const EC_POINT_FORMATS: u16 = 11;
 const SIGNATURE_ALGORITHMS: u16 = 13;

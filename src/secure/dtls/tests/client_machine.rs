@@ -505,7 +505,7 @@ fn r13_every_lie_of_a_server_is_refused_with_its_alert() {
         (Lie::UnsolicitedExtension, A::UNSUPPORTED_EXTENSION),
         (Lie::NoExtendedMasterSecret, A::HANDSHAKE_FAILURE),
         (Lie::NoRenegotiationInfo, A::HANDSHAKE_FAILURE),
-        (Lie::Renegotiation, A::ILLEGAL_PARAMETER),
+        (Lie::Renegotiation, A::HANDSHAKE_FAILURE),
         (Lie::PointFormats, A::ILLEGAL_PARAMETER),
         (Lie::Group, A::ILLEGAL_PARAMETER),
         (Lie::ShareLength, A::ILLEGAL_PARAMETER),
@@ -515,7 +515,7 @@ fn r13_every_lie_of_a_server_is_refused_with_its_alert() {
         (Lie::SignedOtherRandom, A::DECRYPT_ERROR),
         (Lie::CertificateOfAnother, A::UNKNOWN_CA),
         (Lie::NoCertificate, A::BAD_CERTIFICATE),
-        (Lie::DoneWithContent, A::ILLEGAL_PARAMETER),
+        (Lie::DoneWithContent, A::DECODE_ERROR),
         (Lie::Finished, A::DECRYPT_ERROR),
     ];
     for (lie, alert) in lies {

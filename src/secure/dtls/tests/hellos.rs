@@ -140,8 +140,8 @@ fn r13_hellos_that_cannot_be_served_are_refused_in_words() {
         ),
         (
             |words| words.renegotiation_info = Some(vec![1; 12]),
-            "a renegotiation that there was not",
-            illegal,
+            "what was never negotiated",
+            failure,
         ),
         (|words| words.renegotiation_info = None, "RFC 5746", failure),
         (
