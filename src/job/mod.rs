@@ -32,6 +32,7 @@ mod seal;
 mod send;
 mod serve;
 mod shard;
+mod share;
 mod site;
 mod sync;
 mod task;

@@ -14,6 +14,7 @@ use crate::random::Random;
 use crate::time::{Now, Timestamp};
 
 use super::deferred::Deferred;
+use super::share::OpenedAhead;
 
 /// A deadline that never comes.
 pub(crate) const NEVER: Deadline = Deadline {
@@ -49,6 +50,8 @@ pub(crate) struct Shard {
     pub(crate) current: Option<usize>,
     /// Datagrams to process.
     pub(crate) runs: Runs,
+    /// What others have opened of them.
+    pub(crate) ahead: OpenedAhead,
     pub(crate) egress: Egress,
     /// Datagrams that the interface had no room for.
     pub(crate) deferred: Deferred,
@@ -83,6 +86,7 @@ impl Shard {
             leaving: 0,
             current: None,
             runs: Runs::default(),
+            ahead: OpenedAhead::default(),
             egress: Egress::new(rooms),
             deferred: Deferred::default(),
             notices: Vec::new(),
