@@ -237,8 +237,7 @@ impl Back {
 
     /// The interface panicked: what it was to send is lost, the connections are not.
     fn abandon(&mut self) {
-        let Core { inward, sent, .. } = &mut self.core;
-        inward.drops.count(DropReason::InternalError);
+        let sent = &mut self.core.sent;
         let mut kept = 0;
         for shard in self.shards.iter_mut().flatten() {
             sent.take_from(&mut shard.sent);

@@ -2,7 +2,7 @@
 //! link; and what becomes of a lane in which a job panicked.
 
 use super::guarded;
-use super::shard::{NEVER, Shard};
+use super::shard::{Doing, NEVER, Shard};
 use super::site::Site;
 use crate::buffer::desk::{Desk, Snapshot};
 use crate::buffer::inbox::EventKind;
@@ -41,7 +41,7 @@ pub(crate) fn handle_packets(shard: &mut Shard, desk: &mut Desk, site: &Site) {
         ) else {
             continue;
         };
-        *current = Some(lane);
+        *current = Some((lane, Doing::Packet));
         *touched |= 1 << lane;
         let mut cx = Context {
             now: site.now,
@@ -114,11 +114,17 @@ fn open_snapshot(snapshots: &mut [Snapshot], lane: usize, version: u32) {
     }
 }
 
-/// Ends the lane that a panic interrupted. What it left half-done is dropped with it; the others go on.
-pub(crate) fn end_interrupted_lane(shard: &mut Shard, desk: &mut Desk) {
-    let Some(lane) = shard.current.take() else {
-        return;
+/// Ends the lane that a panic interrupted, if it was one; what was being handled is lost with it, the
+/// other lanes go on. False if the panic was nobody's.
+pub(crate) fn end_interrupted_lane(shard: &mut Shard, desk: &mut Desk) -> bool {
+    let Some((lane, doing)) = shard.current.take() else {
+        return false;
     };
+    match doing {
+        Doing::Packet => shard.inward.drops.count(DropReason::InternalError),
+        Doing::Message => shard.outward.drops.count(DropReason::InternalError),
+        Doing::Rest => {}
+    }
     // What the user wrote and nobody has read is given up, counted.
     shard.queued |= desk.written() & (1 << lane);
     let link = shard.links.get_mut(lane).and_then(Option::take);
@@ -130,6 +136,7 @@ pub(crate) fn end_interrupted_lane(shard: &mut Shard, desk: &mut Desk) {
         DisconnectReason::InternalError,
         undelivered,
     );
+    true
 }
 
 /// Tells the user that the lane's connection is over, and whoever keeps its token.

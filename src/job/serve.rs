@@ -8,7 +8,7 @@
 
 use super::guarded;
 use super::process::{lane_u8, surplus_of};
-use super::shard::{NEVER, Shard, is_due};
+use super::shard::{Doing, NEVER, Shard, is_due};
 use super::site::{Mode, Site};
 use crate::buffer::account::Holder;
 use crate::buffer::desk::{Desk, Snapshot, lanes_of};
@@ -17,6 +17,18 @@ use crate::buffer::outbox::RecordKind;
 use crate::counters::DropReason;
 use crate::link::guard::Guard;
 use crate::link::{Context, Link, Notice};
+
+/// Writes what no arrival of this update can change.
+pub(super) fn write_early(shard: &mut Shard, desk: &mut Desk, site: &Site) {
+    let mut lanes = shard.queued & !shard.patient;
+    for lane in lanes_of(lanes) {
+        let outbox = desk.outboxes.get_mut(lane);
+        if outbox.is_some_and(|outbox| outbox.get_mut().is_reliable()) {
+            lanes &= !(1 << lane);
+        }
+    }
+    write(shard, desk, site, lanes);
+}
 
 /// Writes what the user queued in those of `lanes` that are not written yet.
 pub(super) fn write(shard: &mut Shard, desk: &mut Desk, site: &Site, lanes: u64) {
@@ -59,7 +71,8 @@ fn write_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize) {
     let outbox = outbox.get_mut();
     let marks = &mut shard.high_water;
     marks.outbox_bytes = marks.outbox_bytes.max(outbox.payload_bytes());
-    let Some((slot, _, mut cx)) = enter(shard, site, lane, inbox.get_mut()) else {
+    let Some((slot, _, mut cx)) = enter(shard, site, (lane, Doing::Message), inbox.get_mut())
+    else {
         return;
     };
     let Some(link) = slot else {
@@ -70,8 +83,7 @@ fn write_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize) {
         return;
     };
     let mut leaves = false;
-    let mut at = 0;
-    while let Some(record) = outbox.record(at, site.tailroom) {
+    while let Some(record) = outbox.next(site.tailroom) {
         match record.kind {
             RecordKind::Message => {
                 cx.outward.enter(record.payload.len());
@@ -85,12 +97,12 @@ fn write_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize) {
                 cx.notices.push(Notice::Accepted { lane: cx.lane });
             }
         }
-        at = record.next;
     }
     shard.leaving |= u64::from(leaves) << lane;
 }
 
 fn settle_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode: Mode) {
+    let written = desk.written();
     let Desk {
         inboxes,
         outboxes,
@@ -108,13 +120,14 @@ fn settle_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mod
     ) else {
         return;
     };
-    let inbox = inbox.get_mut();
+    let (inbox, outbox) = (inbox.get_mut(), outbox.get_mut());
     let bit = 1 << lane;
+    let written = written & bit != 0;
     let leaves = shard.leaving & bit != 0;
     if mode == Mode::Last {
         shard.leaving &= !bit;
     }
-    let Some((slot, mut guard, mut cx)) = enter(shard, site, lane, inbox) else {
+    let Some((slot, mut guard, mut cx)) = enter(shard, site, (lane, Doing::Rest), inbox) else {
         return;
     };
     let Some(link) = slot else {
@@ -154,11 +167,16 @@ fn settle_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mod
     } else if leaves && mode != Mode::Last {
         deadline.at = site.now.at;
     }
-    let patient = u64::from(link.is_patient()) << lane;
-    shard.patient = shard.patient & !bit | patient;
+    let is_settled = link.is_settled();
+    if written {
+        shard.patient &= !bit;
+    }
+    if !is_settled || written && outbox.is_reliable() {
+        shard.patient |= bit;
+    }
     shard.set_deadline(lane, deadline);
     // Both desks' boxes: what lies in front was here an update ago.
-    let boxes = inbox.memory() + outbox.get_mut().memory();
+    let boxes = inbox.memory() + outbox.memory();
     account.set(lane, Holder::Boxes, 2 * boxes);
     if !inbox.is_empty() {
         let marks = &mut shard.high_water;
@@ -171,10 +189,11 @@ fn settle_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mod
 fn enter<'a>(
     shard: &'a mut Shard,
     site: &'a Site,
-    lane: usize,
+    current: (usize, Doing),
     inbox: &'a mut Inbox,
 ) -> Option<(&'a mut Option<Link>, Option<&'a mut Guard>, Context<'a>)> {
-    shard.current = Some(lane);
+    shard.current = Some(current);
+    let (lane, _) = current;
     let slot = shard.links.get_mut(lane)?;
     let guard = shard.guards.get_mut(lane);
     let surplus = guard.as_deref().map_or(0, surplus_of);

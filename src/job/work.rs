@@ -9,7 +9,6 @@ use super::site::{Mode, Site};
 use super::timing::Stopwatch;
 use super::{decrypt, process, seal, send, serve};
 use crate::buffer::desk::Desk;
-use crate::counters::DropReason;
 
 /// What the crew does. It comes back as it went.
 #[derive(Debug)]
@@ -59,7 +58,6 @@ fn run_shard(work: &mut ShardWork) {
     if *mode != Mode::Slice {
         if catch_unwind(AssertUnwindSafe(|| send::send(shard, desk, &site))).is_err() {
             // The interface panicked: what it was to send is lost, the connections are not.
-            shard.inward.drops.count(DropReason::InternalError);
             send::abandon(shard, desk);
         }
         watch.lap(&mut shard.times.send);
@@ -78,19 +76,13 @@ pub(super) fn process(
         run_stages(shard, desk, site, mode, watch);
     }))
     .is_err()
-    {
-        shard.inward.drops.count(DropReason::InternalError);
-        if shard.current.is_none() {
-            break;
-        }
-        process::end_interrupted_lane(shard, desk);
-    }
+        && process::end_interrupted_lane(shard, desk)
+    {}
 }
 
 fn run_stages(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode, watch: &mut Stopwatch) {
     if mode != Mode::Slice {
-        let impatient = !shard.patient;
-        serve::write(shard, desk, site, impatient);
+        serve::write_early(shard, desk, site);
     }
     if !shard.runs.is_empty() && mode != Mode::Early {
         if !shard.guards.is_empty() {

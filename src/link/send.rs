@@ -92,16 +92,11 @@ impl Link {
         self.make_way(len, out)
     }
 
-    /// Whether nothing stands between the link and its messages.
+    /// Whether nothing stands between the link and its messages: the peer has spoken, which spares them
+    /// an accept, and proved its address, which spares them a budget.
     #[inline]
-    fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         self.heard() && matches!(self.standing, Standing::Proved)
-    }
-
-    /// Whether what arrives in an update can change how the messages of that update leave: they carry
-    /// acknowledgements, or the peer's first word spares them an accept, its proof a budget.
-    pub(crate) fn is_patient(&self) -> bool {
-        self.has_pipelines() || !self.is_settled()
     }
 
     /// Makes sure that a message of `len` bytes is allowed, and that an accept goes in front of it.

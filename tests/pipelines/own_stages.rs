@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use drumfire::DisconnectReason;
+use drumfire::counters::DropReason;
 use drumfire::id::NetworkPipeline;
 use drumfire::id::StageId::{self, UnreliableSequenced};
 use drumfire::pipeline::{PipelineStage, StageAction, StageContext, StageError, StagePacket};
 use drumfire::time::Timestamp;
 
-use crate::support::{FRAME, World, ms};
+use crate::support::{Event, FRAME, World, ms};
 use crate::{messages, send};
 
 /// Which way a stage delays.
@@ -30,6 +32,8 @@ struct Probe {
     /// Changes bytes in a buffer of its own, or in place.
     copies: bool,
     delay: Option<(Way, Duration)>,
+    /// Panics at a packet that begins with this, on this way.
+    dread: Option<(Way, u8)>,
     waiting: VecDeque<(Timestamp, Vec<u8>)>,
     /// How often any of its copies was called between packets.
     calls: Arc<AtomicUsize>,
@@ -46,6 +50,15 @@ impl Probe {
                 *byte = shifted(byte);
             }
         }
+    }
+
+    fn look_at(&self, way: Way, packet: &StagePacket) {
+        let dreaded = self.dread.filter(|(dreaded, _)| *dreaded == way);
+        let first = packet.bytes().first();
+        assert!(
+            dreaded.is_none_or(|(_, byte)| first != Some(&byte)),
+            "as the test asked"
+        );
     }
 
     /// Keeps the packet if it is to be delayed on this way.
@@ -102,6 +115,7 @@ impl PipelineStage for Probe {
         packet: &mut StagePacket,
         cx: &mut StageContext,
     ) -> Result<StageAction, StageError> {
+        self.look_at(Way::Sending, packet);
         self.shift(packet, self.shift);
         packet.push_header(self.header)?;
         Ok(self.keep(Way::Sending, packet, cx))
@@ -117,6 +131,7 @@ impl PipelineStage for Probe {
         }
         let rest = packet.bytes()[self.header.len()..].to_vec();
         packet.replace(&rest);
+        self.look_at(Way::Receiving, packet);
         if !self.one_way {
             self.shift(packet, self.shift.wrapping_neg());
         }
@@ -279,4 +294,44 @@ fn i15_a_closed_connection_is_asked_for_no_more_updates() {
     let before = calls.load(Ordering::Relaxed);
     world.run(100);
     assert_eq!(calls.load(Ordering::Relaxed), before);
+}
+
+/// The nodes hold their counters against each other at every update: what a panic costs is counted.
+#[test]
+fn r34_a_stage_that_panics_ends_its_connection_and_no_other() {
+    for way in [Way::Sending, Way::Receiving] {
+        let (mut world, pipeline) = world(&[Of::Own(Probe {
+            dread: Some((way, b'!')),
+            ..Probe::default()
+        })]);
+        let (unlucky, theirs) = world.connect_proved(0);
+        let (lucky, others) = world.connect_proved(0);
+        for message in ["before", "!", "behind", "far behind"] {
+            send(&mut world.clients[0], pipeline, unlucky, message.as_bytes()).unwrap();
+        }
+        send(&mut world.clients[0], pipeline, lucky, b"unharmed").unwrap();
+        world.tick();
+        assert_eq!(messages(world.server.events_of(others)), [b"unharmed"]);
+        let (node, ended) = match way {
+            Way::Sending => (&mut world.clients[0], unlucky),
+            Way::Receiving => (&mut world.server, theirs),
+        };
+        let events = node.events_of(ended);
+        let last = events.last();
+        assert_eq!(
+            last,
+            Some(&Event::Disconnect(DisconnectReason::InternalError))
+        );
+        let statistics = node.driver.statistics();
+        let (flow, unread) = match way {
+            Way::Sending => (&statistics.outward, 2),
+            Way::Receiving => (&statistics.inward, 0),
+        };
+        assert_eq!(flow.drops.get(DropReason::InternalError), 1);
+        assert_eq!(flow.drops.get(DropReason::Closed), unread);
+        world.run(4);
+        send(&mut world.clients[0], pipeline, lucky, b"still there").unwrap();
+        world.tick();
+        assert_eq!(messages(world.server.events_of(others)), [b"still there"]);
+    }
 }
