@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
+use super::ahead::OpenedAhead;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 use super::backroom::Backroom;
 use super::outcome::{Endings, Outcome};
 use super::shard::{NEVER, Shard};
-use super::share::{OpenedAhead, Part};
+use super::share::Part;
 use super::site::Site;
 use super::timing::{StageTimes, Stopwatch, UpdateTimes};
 use super::work::Held;

@@ -13,8 +13,8 @@ use crate::pipeline::Buffers;
 use crate::random::Random;
 use crate::time::{Now, Timestamp};
 
+use super::ahead::OpenedAhead;
 use super::deferred::Deferred;
-use super::share::OpenedAhead;
 
 /// A deadline that never comes.
 pub(crate) const NEVER: Deadline = Deadline {
