@@ -2,7 +2,8 @@
 //!
 //! First a table, one line for each suite, size and direction: the record path and the AEAD alone take
 //! turns on the same bytes, so that whatever else the machine does meets both, and the difference is
-//! the medians'. Then the same as criterion's benches, to be compared from day to day.
+//! the medians'. Then one connection's records opened by one worker and by two. Then the same as
+//! criterion's benches, to be compared from day to day.
 //!
 //! ```text
 //! cargo bench --bench record --features internals
@@ -20,13 +21,15 @@
     reason = "a benchmark that cannot be set up has nothing to say, and a table is printed"
 )]
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::aead::{
     AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, Tag, UnboundKey,
 };
 use criterion::{Criterion, Throughput, criterion_group};
-use drumfire::internals::{RecordPath, RecordSuite};
+use drumfire::internals::{RecordAhead, RecordPath, RecordSuite};
 
 /// Records in a turn: enough to make the clock's own time small, few enough to stay in the cache.
 const TURN: usize = 256;
@@ -213,6 +216,108 @@ fn bench_path(c: &mut Criterion, name: &str, size: usize, path: &mut dyn Path) {
     group.finish();
 }
 
+/// Records of one connection that are opened by several workers at a time, as an update does it: in
+/// segments that whoever is free takes, and settled in order behind all of them.
+struct LongRun {
+    records: Records,
+    opened: Vec<Vec<RecordAhead>>,
+}
+
+/// Records of a long run: so many that ending a thread is nothing beside opening them.
+const LONG: usize = 8_192;
+
+/// Records of a segment.
+const SEGMENT: usize = 64;
+
+impl LongRun {
+    fn new(suite: RecordSuite, size: usize) -> Self {
+        let mut records = Records::new(suite, size);
+        let one = records.buffers.first().cloned().unwrap_or_default();
+        records.buffers = vec![one; LONG];
+        Self {
+            records,
+            opened: vec![Vec::new(); LONG / SEGMENT],
+        }
+    }
+
+    /// Seals the run, and opens it with so many workers; how long opening took.
+    fn open(&mut self, workers: usize) -> Duration {
+        self.records.seal();
+        let Self { records, opened } = self;
+        let Records {
+            path,
+            content,
+            buffers,
+        } = records;
+        let reader = path.reader();
+        let segments = Mutex::new(buffers.chunks_mut(SEGMENT).zip(opened.iter_mut()));
+        let work = || {
+            while let Some((segment, opened)) = { segments.lock().unwrap().next() } {
+                opened.extend(segment.iter_mut().map(|record| reader.open(record)));
+            }
+        };
+        // Workers of an update are awake when there is something to open.
+        let (awake, begun) = (AtomicUsize::new(1), AtomicBool::new(false));
+        let start = std::thread::scope(|scope| {
+            for _ in 1..workers {
+                scope.spawn(|| {
+                    awake.fetch_add(1, Ordering::Relaxed);
+                    while !begun.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                    work();
+                });
+            }
+            while awake.load(Ordering::Relaxed) < workers {
+                std::hint::spin_loop();
+            }
+            let start = Instant::now();
+            begun.store(true, Ordering::Relaxed);
+            work();
+            start
+        });
+        for record in opened.iter_mut().flat_map(|segment| segment.drain(..)) {
+            assert_eq!(path.settle(record), Some(content.clone()));
+        }
+        start.elapsed()
+    }
+}
+
+/// The table of one connection's records and two workers.
+fn workers() {
+    println!("records of one connection, ns each   1 worker  2 workers   ratio");
+    for (name, suite) in SUITES {
+        for size in SIZES {
+            let mut run = LongRun::new(suite, size);
+            let mut times: [Vec<Duration>; 2] = Default::default();
+            for _ in 0..101 {
+                for (workers, times) in (1..).zip(&mut times) {
+                    times.push(run.open(workers));
+                }
+            }
+            let [one, two] = times.map(|times| median(times) * TURN as f64 / LONG as f64);
+            println!(
+                "{name:<22} {size:>5}        {one:>9.1}  {two:>9.1}  {:>6.2}",
+                one / two
+            );
+        }
+    }
+}
+
+fn long_runs(c: &mut Criterion) {
+    for (name, suite) in SUITES {
+        let mut run = LongRun::new(suite, 64);
+        let mut group = c.benchmark_group(format!("one connection/{name}/64"));
+        group.throughput(Throughput::Elements(LONG as u64));
+        for workers in [1, 2] {
+            group.bench_function(format!("{workers} workers"), |bencher| {
+                bencher.iter_custom(|iterations| (0..iterations).map(|_| run.open(workers)).sum());
+            });
+        }
+        group.finish();
+    }
+}
+
 fn records(c: &mut Criterion) {
     for (name, suite) in SUITES {
         for size in SIZES {
@@ -224,12 +329,13 @@ fn records(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, records);
+criterion_group!(benches, records, long_runs);
 
 fn main() {
     // Tests of all targets run every bench once; they have no use for the table.
     if std::env::args().any(|argument| argument == "--bench") {
         table();
+        workers();
     }
     benches();
     Criterion::default().configure_from_args().final_summary();

@@ -24,7 +24,7 @@ mod sequence;
 #[cfg(all(feature = "internals", any(feature = "aws-lc-rs", feature = "ring")))]
 #[doc(hidden)]
 pub mod internals {
-    pub use crate::secure::{RecordPath, RecordSuite};
+    pub use crate::secure::{RecordAhead, RecordPath, RecordReader, RecordSuite};
 }
 
 pub mod address;

@@ -48,12 +48,25 @@ pub(crate) struct Arrival {
     pub(crate) range: Range<usize>,
 }
 
-/// A shard's datagrams of one slice.
+/// Datagrams of a segment.
+pub(crate) const SEGMENT: usize = 64;
+
+/// A shard's datagrams of one slice, in segments that can be opened by several workers at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
+    /// Those behind `used` are empty, and kept for their memory.
+    segments: Vec<Segment>,
+    used: usize,
+    /// The segment that [`next`](Self::next) gives out of.
+    at: usize,
+}
+
+/// Consecutive datagrams of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct Segment {
     bytes: Vec<u8>,
     arrivals: Vec<Arrival>,
-    /// Arrivals that [`next`](Self::next) has given out.
+    /// Arrivals that [`Runs::next`] has given out.
     taken: usize,
 }
 
@@ -67,21 +80,55 @@ impl Runs {
         path: &Path,
         datagram: &[u8],
     ) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(datagram);
-        self.arrivals.push(Arrival {
+        let last = self.used.checked_sub(1);
+        let full = |at: usize| {
+            self.segments
+                .get(at)
+                .is_none_or(|segment| segment.arrivals.len() >= SEGMENT)
+        };
+        if last.is_none_or(full) {
+            self.used += 1;
+            if self.segments.len() < self.used {
+                self.segments.push(Segment::default());
+            }
+        }
+        let Some(segment) = self.used_mut().last_mut() else {
+            return;
+        };
+        let start = segment.bytes.len();
+        segment.bytes.extend_from_slice(datagram);
+        segment.arrivals.push(Arrival {
             lane,
             kind,
             number,
             path: *path,
-            range: start..self.bytes.len(),
+            range: start..segment.bytes.len(),
         });
+    }
+
+    fn used(&self) -> &[Segment] {
+        self.segments.get(..self.used).unwrap_or_default()
+    }
+
+    fn used_mut(&mut self) -> &mut [Segment] {
+        self.segments.get_mut(..self.used).unwrap_or_default()
+    }
+
+    /// The segments, in order, to be taken out and put back.
+    pub(crate) fn segments_mut(&mut self) -> impl Iterator<Item = &mut Segment> {
+        self.used_mut().iter_mut()
+    }
+
+    /// Segments that hold something.
+    pub(crate) fn segments(&self) -> usize {
+        self.used
     }
 
     /// Lanes needed to hold them all.
     pub(crate) fn lanes(&self) -> usize {
-        self.arrivals
+        self.used()
             .iter()
+            .flat_map(|segment| &segment.arrivals)
             .map(|arrival| usize::from(arrival.lane) + 1)
             .max()
             .unwrap_or(0)
@@ -89,24 +136,64 @@ impl Runs {
 
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.arrivals.is_empty()
+        self.used == 0
     }
 
     /// The next datagram, taken by this call: where it lies is its `range` of [`bytes`](Self::bytes).
     ///
     /// A panic while it is handled thus does not bring it back.
     pub(crate) fn next(&mut self) -> Option<Arrival> {
-        let arrival = self.arrivals.get(self.taken)?.clone();
-        self.taken += 1;
-        Some(arrival)
+        loop {
+            let at = self.at;
+            let segment = self.used_mut().get_mut(at)?;
+            if let Some(arrival) = segment.arrivals.get(segment.taken) {
+                segment.taken += 1;
+                return Some(arrival.clone());
+            }
+            self.at += 1;
+        }
     }
 
-    /// Every datagram that was not taken, to open it in place. What `open` makes of one replaces it;
-    /// the further records of a datagram follow it.
+    /// Every datagram that was not taken, to open it in place, with the number of its segment. What
+    /// `open` makes of one replaces it; the further records of a datagram follow it.
     pub(crate) fn open_each(
         &mut self,
-        mut open: impl FnMut(&mut Arrival, &mut [u8], &mut Vec<Arrival>),
+        mut open: impl FnMut(usize, &mut Arrival, &mut [u8], &mut Vec<Arrival>),
     ) {
+        let from = self.at;
+        for (index, segment) in self.used_mut().iter_mut().enumerate().skip(from) {
+            segment.open_each(|arrival, bytes, more| open(index, arrival, bytes, more));
+        }
+    }
+
+    /// Bytes of the segment whose datagram was taken last.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.used()
+            .get(self.at)
+            .map_or(&[], |segment| segment.bytes.as_slice())
+    }
+
+    /// Gives the memory back if there is nothing in it.
+    pub(crate) fn release(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    /// Forgets the datagrams; the memory stays.
+    pub(crate) fn clear(&mut self) {
+        for segment in self.used_mut() {
+            segment.bytes.clear();
+            segment.arrivals.clear();
+            segment.taken = 0;
+        }
+        self.used = 0;
+        self.at = 0;
+    }
+}
+
+impl Segment {
+    fn open_each(&mut self, mut open: impl FnMut(&mut Arrival, &mut [u8], &mut Vec<Arrival>)) {
         let mut at = self.taken;
         let mut more = Vec::new();
         while let Some(arrival) = self.arrivals.get_mut(at) {
@@ -122,22 +209,31 @@ impl Runs {
         }
     }
 
-    /// The datagrams' bytes.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Gives the memory back if there is nothing in it.
-    pub(crate) fn release(&mut self) {
-        if self.is_empty() {
-            *self = Self::default();
+    /// Packets of each lane, and the lane that has most; none if there are no packets.
+    pub(crate) fn busiest_lane(&self) -> Option<(u8, usize)> {
+        let mut counts = [0_usize; crate::id::LANES_PER_SHARD];
+        for arrival in &self.arrivals {
+            if arrival.kind == ArrivalKind::Packet
+                && let Some(count) = counts.get_mut(usize::from(arrival.lane))
+            {
+                *count += 1;
+            }
         }
+        (0..)
+            .zip(counts)
+            .max_by_key(|(_, count)| *count)
+            .filter(|(_, count)| *count > 0)
     }
 
-    /// Forgets the datagrams; the memory stays.
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.arrivals.clear();
-        self.taken = 0;
+    /// The bytes of every packet of a lane, in order of arrival.
+    pub(crate) fn packets_mut(&mut self, lane: u8, mut open: impl FnMut(&mut [u8])) {
+        for arrival in &self.arrivals {
+            if arrival.lane == lane
+                && arrival.kind == ArrivalKind::Packet
+                && let Some(bytes) = self.bytes.get_mut(arrival.range.clone())
+            {
+                open(bytes);
+            }
+        }
     }
 }

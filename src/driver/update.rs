@@ -112,6 +112,8 @@ pub(super) fn build_back(
         #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
         backroom: job::Backroom::new(pool.clone()),
         phase: Phase::Chained,
+        held: Vec::new(),
+        parts: Vec::new(),
     };
     let shape = Shape {
         pipelines,

@@ -4,12 +4,15 @@
 
 use std::sync::Arc;
 
+use super::ahead::OpenedAhead;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 use super::backroom::Backroom;
 use super::outcome::{Endings, Outcome};
 use super::shard::{NEVER, Shard};
+use super::share::Part;
 use super::site::Site;
 use super::timing::{StageTimes, Stopwatch, UpdateTimes};
+use super::work::Held;
 use crate::buffer::batch::ReceiveBatch;
 use crate::buffer::desk::Desk;
 use crate::buffer::outbox::Rooms;
@@ -85,6 +88,10 @@ pub(crate) struct Core {
     #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
     pub(crate) backroom: Backroom,
     pub(crate) phase: Phase,
+    /// Shards whose runs are being opened elsewhere.
+    pub(crate) held: Vec<Held>,
+    /// Parts on their way out.
+    pub(crate) parts: Vec<Part>,
 }
 
 /// Everything of a driver that is not the user's: the lead's core, the shards and their desks.
@@ -130,6 +137,7 @@ impl Back {
         }
         if let Some(Some(shard)) = self.shards.get_mut(shard) {
             shard.runs.release();
+            shard.ahead = OpenedAhead::default();
             shard.egress.release();
             shard.buffers.release();
             shard.notices.shrink_to_fit();

@@ -3,23 +3,24 @@
 //! Datagrams of plain connections are packets as they are. Those of guarded lanes are opened where
 //! they lie; what a record held takes the datagram's place, and the further records of a datagram
 //! follow it, each judged for itself (R15). Nothing is processed before all of the slice is opened.
+//! What other workers have opened of a long run ([`share`](super::share)) is only settled here.
 
 use super::shard::Shard;
 use super::site::Site;
 use crate::buffer::runs::{Arrival, ArrivalKind};
 use crate::counters::Flow;
-use crate::link::guard::{Guard, Record};
-use crate::time::Timestamp;
+use crate::link::guard::Record;
 
 /// Opens the records of the shard's runs.
 pub(crate) fn decrypt(shard: &mut Shard, site: &Site) {
     let Shard {
         guards,
         runs,
+        ahead,
         inward,
         ..
     } = shard;
-    runs.open_each(|arrival, datagram, more| {
+    runs.open_each(|segment, arrival, datagram, more| {
         match arrival.kind {
             ArrivalKind::Packet => {}
             // It was passed once, to the handshake.
@@ -30,7 +31,19 @@ pub(crate) fn decrypt(shard: &mut Shard, site: &Site) {
             .get_mut(usize::from(arrival.lane))
             .and_then(Option::as_mut)
         {
-            Some(guard) => open(guard, arrival, datagram, more, inward, site.now.at),
+            Some(guard) => {
+                let lane = arrival.lane;
+                let mut others = arrival.kind == ArrivalKind::Packet;
+                let now = site.now.at;
+                open(arrival, datagram, more, inward, |datagram, at| {
+                    let opened = others.then(|| ahead.next(segment, lane)).flatten();
+                    others = opened.is_some();
+                    match opened {
+                        Some(record) => guard.take(record, now),
+                        None => guard.open(datagram, at, now),
+                    }
+                });
+            }
             None => {
                 inward
                     .drops
@@ -39,16 +52,16 @@ pub(crate) fn decrypt(shard: &mut Shard, site: &Site) {
             }
         }
     });
+    ahead.clear();
 }
 
 /// Opens every record of a datagram. What the first one held becomes the arrival.
 fn open(
-    guard: &mut Guard,
     arrival: &mut Arrival,
     datagram: &mut [u8],
     more: &mut Vec<Arrival>,
     inward: &mut Flow,
-    now: Timestamp,
+    mut next_record: impl FnMut(&mut [u8], usize) -> (Record, usize),
 ) {
     let start = arrival.range.start;
     arrival.kind = ArrivalKind::Spent;
@@ -56,7 +69,7 @@ fn open(
     let mut used = false;
     let mut at = 0;
     while at < datagram.len() {
-        let (record, next) = guard.open(datagram, at, now);
+        let (record, next) = next_record(datagram, at);
         at = next;
         let (kind, range) = match record {
             Record::Packet(range) => (ArrivalKind::Opened, range),

@@ -12,10 +12,11 @@ use super::back::{Back, Core, Phase};
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 use super::handshakes;
 use super::shard::{Shard, is_due};
+use super::share::take_parts;
 use super::site::Mode;
 use super::task::Task;
 use super::timing::Stopwatch;
-use super::work::{self, Work, run};
+use super::work::{self, Held, ShardWork, Work, run};
 use super::{finish, receive, route, send};
 use crate::buffer::batch::{BATCH_SIZE, ReceiveBatch};
 use crate::buffer::desk::Desk;
@@ -144,7 +145,7 @@ impl Back {
                 continue;
             }
             if let Some(work) = self.send_out(index, Mode::Early) {
-                self.give_away(work, crew, out);
+                self.give_away(Work::Shard(work), crew, out);
             }
         }
         crew.announce();
@@ -177,7 +178,7 @@ impl Back {
                 self.bring_home(index, crew, &mut out);
             }
             if let Some(work) = self.send_out(index, mode) {
-                self.give_away(work, crew, &mut out);
+                self.share_out(work, crew, &mut out);
             }
         }
         crew.announce();
@@ -278,7 +279,7 @@ impl Back {
             let Some(work) = self.send_out(index, Mode::Slice) else {
                 continue;
             };
-            self.give_away(work, crew, out);
+            self.give_away(Work::Shard(work), crew, out);
         }
         crew.announce();
     }
@@ -292,12 +293,42 @@ impl Back {
         }
     }
 
+    /// Gives a shard to the crew, long runs of one connection in parts that go ahead of it.
+    fn share_out(&mut self, mut work: ShardWork, crew: &Crew, out: &mut usize) {
+        let mut parts = std::mem::take(&mut self.core.parts);
+        take_parts(&mut work.shard, &mut parts);
+        if parts.is_empty() {
+            self.give_away(Work::Shard(work), crew, out);
+        } else {
+            let missing = parts.len();
+            self.core.held.push(Held { work, missing });
+            for part in parts.drain(..) {
+                self.give_away(Work::Part(part), crew, out);
+            }
+        }
+        self.core.parts = parts;
+    }
+
+    /// Gives away the shards whose parts are all home. False if there is none.
+    fn give_whole_away(&mut self, crew: &Crew, out: &mut usize) -> bool {
+        let mut any = false;
+        while let Some(whole) = self.core.held.iter().position(|held| held.missing == 0) {
+            let held = self.core.held.swap_remove(whole);
+            self.give_away(Work::Shard(held.work), crew, out);
+            any = true;
+        }
+        if any {
+            crew.announce();
+        }
+        any
+    }
+
     /// Packs a shard up, with its staged arrivals.
-    fn send_out(&mut self, index: usize, mode: Mode) -> Option<Work> {
+    fn send_out(&mut self, index: usize, mode: Mode) -> Option<ShardWork> {
         let mut shard = self.shards.get_mut(index)?.take()?;
         let mut desk = std::mem::take(self.desks.get_mut(index)?);
         load(&mut self.core, &mut shard, &mut desk, mode);
-        Some(Work {
+        Some(ShardWork {
             shard,
             desk,
             site: Some(self.core.site.clone()),
@@ -305,9 +336,20 @@ impl Back {
         })
     }
 
-    /// Unpacks a shard.
+    /// Unpacks a shard, or brings it a part it waits for.
     fn take_in(&mut self, work: Work) {
-        let Work {
+        let work = match work {
+            Work::Shard(work) => work,
+            Work::Part(part) => {
+                let mut waiting = self.core.held.iter_mut();
+                if let Some(held) = waiting.find(|held| held.work.shard.index == part.shard) {
+                    part.put_back(&mut held.work.shard);
+                    held.missing -= 1;
+                }
+                return;
+            }
+        };
+        let ShardWork {
             shard, desk, mode, ..
         } = work;
         let index = shard.index;
@@ -340,8 +382,14 @@ impl Back {
 
     /// Works until everything that was given away is home.
     fn work_off(&mut self, crew: &Crew, out: &mut usize) {
-        while self.help(crew, out) {}
-        while *out > 0 {
+        loop {
+            while self.help(crew, out) {}
+            if self.give_whole_away(crew, out) {
+                continue;
+            }
+            if *out == 0 {
+                return;
+            }
             let work = crew.wait_collect();
             self.take_in(work);
             *out -= 1;

@@ -11,6 +11,7 @@
 //! helpers  send early ─ decrypt ─ process  decrypt ─ process ─ serve ─ send
 //! ```
 
+mod ahead;
 mod back;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 mod backroom;
@@ -32,6 +33,7 @@ mod seal;
 mod send;
 mod serve;
 mod shard;
+mod share;
 mod site;
 mod sync;
 mod task;

@@ -13,6 +13,7 @@ use crate::pipeline::Buffers;
 use crate::random::Random;
 use crate::time::{Now, Timestamp};
 
+use super::ahead::OpenedAhead;
 use super::deferred::Deferred;
 
 /// A deadline that never comes.
@@ -61,6 +62,8 @@ pub(crate) struct Shard {
     pub(crate) current: Option<(usize, Doing)>,
     /// Datagrams to process.
     pub(crate) runs: Runs,
+    /// What others have opened of them.
+    pub(crate) ahead: OpenedAhead,
     pub(crate) egress: Egress,
     /// Datagrams that the interface had no room for.
     pub(crate) deferred: Deferred,
@@ -95,6 +98,7 @@ impl Shard {
             leaving: 0,
             current: None,
             runs: Runs::default(),
+            ahead: OpenedAhead::default(),
             egress: Egress::new(rooms),
             deferred: Deferred::default(),
             notices: Vec::new(),

@@ -4,14 +4,32 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::shard::Shard;
+use super::share::Part;
 use super::site::{Mode, Site};
 use super::timing::Stopwatch;
 use super::{decrypt, process, seal, send, serve};
 use crate::buffer::desk::Desk;
 
-/// One shard's work in one slice. It comes back as it went, without the site.
+/// What the crew does. It comes back as it went.
 #[derive(Debug)]
-pub(crate) struct Work {
+pub(crate) enum Work {
+    /// A shard's stages.
+    Shard(ShardWork),
+    /// Records of one connection, for a shard that waits for them.
+    Part(Part),
+}
+
+/// A shard that waits for parts of its run.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(super) work: ShardWork,
+    /// Parts that are not home.
+    pub(super) missing: usize,
+}
+
+/// One shard's work in one slice. It comes back without the site.
+#[derive(Debug)]
+pub(crate) struct ShardWork {
     pub(super) shard: Box<Shard>,
     pub(super) desk: Desk,
     pub(super) site: Option<Arc<Site>>,
@@ -20,12 +38,20 @@ pub(crate) struct Work {
 
 /// Does the work, timed in the shard.
 pub(crate) fn run(mut work: Work) -> Work {
+    match &mut work {
+        Work::Shard(work) => run_shard(work),
+        Work::Part(part) => part.open(),
+    }
+    work
+}
+
+fn run_shard(work: &mut ShardWork) {
     let Some(site) = work.site.take() else {
-        return work;
+        return;
     };
-    let Work {
+    let ShardWork {
         shard, desk, mode, ..
-    } = &mut work;
+    } = work;
     let mut watch = Stopwatch::start();
     process(shard, desk, &site, *mode, &mut watch);
     watch.lap(&mut shard.times.process);
@@ -36,7 +62,6 @@ pub(crate) fn run(mut work: Work) -> Work {
         }
         watch.lap(&mut shard.times.send);
     }
-    work
 }
 
 /// Stages 3 and 4. A panic in them ends the connection that was being worked on, and no other.

@@ -24,7 +24,7 @@ use crate::wire::record::{Alert, ContentType, RECORD_HEADER_LEN, RecordHeader, R
 
 use super::outgoing::Outgoing;
 use super::record_layer::{
-    KeyHealth, KeySpent, Opener, SealRefused, Sealer, Unmarked, reason_of_malformed,
+    KeyHealth, KeySpent, Opener, Refusal, SealRefused, Sealer, Unmarked, reason_of_malformed,
 };
 
 /// What a record held.
@@ -56,12 +56,17 @@ enum Content {
 
 /// One record of a datagram, and where the next one begins.
 #[derive(Clone, Debug)]
-pub(crate) struct Step<T> {
+pub(crate) struct Step<T, E = DropReason> {
     /// What became of it.
-    pub(crate) outcome: Result<T, DropReason>,
+    pub(crate) outcome: Result<T, E>,
     /// Where the next record begins; the datagram's length if there is none.
     pub(crate) next: usize,
 }
+
+/// Opens an association's records elsewhere: another worker takes it along. What it knows of the
+/// window is as old as it is itself, so what it opens has to be [settled](Association::settle).
+#[derive(Clone, Debug)]
+pub(crate) struct Reader(Opener);
 
 /// The keys of a completed handshake, in both directions.
 #[derive(Debug)]
@@ -117,42 +122,24 @@ impl Association {
     /// The part of [`open`](Self::open) that costs time: any worker may do it for any record, in any
     /// order. What comes of it is settled afterwards, in order.
     #[inline]
-    pub(crate) fn open_unmarked(&self, datagram: &mut [u8], at: usize) -> Step<Unsettled> {
-        let whole = datagram.len();
-        let header = match RecordHeader::parse(datagram.get(at..).unwrap_or_default()) {
-            Ok((header, ..)) => header,
-            // Where it ends, no one can say; nor where another begins.
-            Err(malformed) => {
-                return Step {
-                    outcome: Err(reason_of_malformed(malformed)),
-                    next: whole,
-                };
-            }
-        };
-        let next = at + RECORD_HEADER_LEN + usize::from(header.len);
-        let outcome = if header.number.epoch() == 0 {
-            // R14: nothing that is not protected means anything any more.
-            Err(DropReason::Unprotected)
-        } else {
-            self.opener
-                .open(&header, datagram, at)
-                .map(|record| Unsettled {
-                    content: Content::of(&record, datagram),
-                    record,
-                })
-        };
-        Step { outcome, next }
+    pub(crate) fn open_unmarked(&self, datagram: &mut [u8], at: usize) -> Step<Unsettled, Refusal> {
+        open_unmarked(&self.opener, datagram, at)
+    }
+
+    /// What does the same elsewhere.
+    pub(crate) fn reader(&self) -> Reader {
+        Reader(self.opener.clone())
     }
 
     /// Marks what [`open_unmarked`](Self::open_unmarked) gave, and says what it was.
     #[inline]
     pub(crate) fn settle(
         &mut self,
-        outcome: Result<Unsettled, DropReason>,
+        outcome: Result<Unsettled, Refusal>,
     ) -> Result<Opened, DropReason> {
         let (record, content) = match outcome {
             Ok(Unsettled { record, content }) => (Ok(record), content),
-            Err(reason) => (Err(reason), Content::Other),
+            Err(refusal) => (Err(refusal), Content::Other),
         };
         let record = self.opener.settle(record)?;
         match content {
@@ -278,6 +265,40 @@ impl Association {
         self.sealer.lower_limit(records);
         self.opener.lower_limit(failures);
     }
+}
+
+impl Reader {
+    /// As [`Association::open_unmarked`].
+    #[inline]
+    pub(crate) fn open_unmarked(&self, datagram: &mut [u8], at: usize) -> Step<Unsettled, Refusal> {
+        open_unmarked(&self.0, datagram, at)
+    }
+}
+
+#[inline]
+fn open_unmarked(opener: &Opener, datagram: &mut [u8], at: usize) -> Step<Unsettled, Refusal> {
+    let whole = datagram.len();
+    let header = match RecordHeader::parse(datagram.get(at..).unwrap_or_default()) {
+        Ok((header, ..)) => header,
+        // Where it ends, no one can say; nor where another begins.
+        Err(malformed) => {
+            return Step {
+                outcome: Err(reason_of_malformed(malformed).into()),
+                next: whole,
+            };
+        }
+    };
+    let next = at + RECORD_HEADER_LEN + usize::from(header.len);
+    let outcome = if header.number.epoch() == 0 {
+        // R14: nothing that is not protected means anything any more.
+        Err(DropReason::Unprotected.into())
+    } else {
+        opener.open(&header, datagram, at).map(|record| Unsettled {
+            content: Content::of(&record, datagram),
+            record,
+        })
+    };
+    Step { outcome, next }
 }
 
 impl Content {

@@ -20,10 +20,10 @@ mod record_layer;
 mod record_path;
 mod replay;
 
-pub(crate) use self::association::{Association, Opened, Step};
+pub(crate) use self::association::{Association, Opened, Reader, Step, Unsettled};
 pub(crate) use self::outgoing::Outgoing;
-pub(crate) use self::record_layer::KeyHealth;
 #[cfg(test)]
 pub(crate) use self::record_layer::SealRefused;
+pub(crate) use self::record_layer::{KeyHealth, Refusal};
 #[cfg(feature = "internals")]
-pub use self::record_path::{RecordPath, RecordSuite};
+pub use self::record_path::{RecordAhead, RecordPath, RecordReader, RecordSuite};

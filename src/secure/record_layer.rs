@@ -11,6 +11,7 @@
 //! Source: RFC 6347 §4.1.2; RFC 5288 §3; RFC 7905 §2.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::counters::DropReason;
 use crate::crypto::{NONCE_LEN, RecordKey, TAG_LEN};
@@ -33,10 +34,26 @@ pub(super) struct Unmarked {
     pub(super) content: Range<usize>,
 }
 
-/// The key and the window of what the peer sends in one epoch.
-#[derive(Debug)]
+/// Why a record did not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It is not authentic; its number, which may have been used by the time it is settled.
+    Forged(RecordNumber),
+    /// Anything that has been seen before the key was used.
+    Other(DropReason),
+}
+
+impl From<DropReason> for Refusal {
+    fn from(reason: DropReason) -> Self {
+        Self::Other(reason)
+    }
+}
+
+/// The key and the window of what the peer sends in one epoch. Clones share the key: several workers
+/// may open with it at a time.
+#[derive(Clone, Debug)]
 pub(crate) struct Opener {
-    key: RecordKey,
+    key: Arc<RecordKey>,
     epoch: u16,
     window: Window,
     failures: u64,
@@ -50,7 +67,7 @@ impl Opener {
         Self {
             failure_limit: key.failure_limit(),
             record_limit: key.seal_limit(),
-            key,
+            key: Arc::new(key),
             epoch,
             window: Window::new(),
             failures: 0,
@@ -66,7 +83,7 @@ impl Opener {
         header: &RecordHeader,
         datagram: &mut [u8],
         at: usize,
-    ) -> Result<Unmarked, DropReason> {
+    ) -> Result<Unmarked, Refusal> {
         let nonce_len = self.key.nonce_len();
         let plain_len = header
             .len
@@ -74,10 +91,10 @@ impl Opener {
             .filter(|&len| usize::from(len) <= MAX_FRAGMENT_LEN)
             .ok_or(DropReason::Malformed)?;
         if header.version != ProtocolVersion::DTLS_1_2 {
-            return Err(DropReason::WrongVersion);
+            return Err(DropReason::WrongVersion.into());
         }
         if header.number.epoch() != self.epoch {
-            return Err(DropReason::WrongEpoch);
+            return Err(DropReason::WrongEpoch.into());
         }
         self.window
             .check(header.number.sequence())
@@ -97,7 +114,7 @@ impl Opener {
         let additional = additional_data(header.number, header.content_type, plain_len);
         self.key
             .open(nonce, &additional, sealed)
-            .map_err(|_| DropReason::Forged)?;
+            .map_err(|_| Refusal::Forged(header.number))?;
         let start = start + nonce_len;
         Ok(Unmarked {
             number: header.number,
@@ -107,29 +124,36 @@ impl Opener {
     }
 
     /// Marks a record that opened; counts one that is forged.
+    ///
+    /// What was opened ahead of others is judged as if it had been opened behind them: a number that
+    /// was used meanwhile is a replay, whatever it stood on.
     #[inline]
     pub(super) fn settle(
         &mut self,
-        opened: Result<Unmarked, DropReason>,
+        opened: Result<Unmarked, Refusal>,
     ) -> Result<Unmarked, DropReason> {
-        match &opened {
+        match opened {
             // RFC 6347 §4.1.2.6: the receive window is updated only if the MAC verification succeeds.
-            Ok(unmarked) => self
-                .window
-                .mark(unmarked.number.sequence())
-                .map_err(reason_of)?,
-            Err(DropReason::Forged) => self.failures += 1,
-            Err(_) => {}
+            Ok(unmarked) => {
+                let sequence = unmarked.number.sequence();
+                self.window.mark(sequence).map_err(reason_of)?;
+                Ok(unmarked)
+            }
+            Err(Refusal::Forged(number)) => {
+                self.window.check(number.sequence()).map_err(reason_of)?;
+                self.failures += 1;
+                Err(DropReason::Forged)
+            }
+            Err(Refusal::Other(reason)) => Err(reason),
         }
-        opened
     }
 
-    /// How much of the key is used up, in records that failed to open (R16).
     /// Whether the peer has sealed nine tenths of what it may.
     pub(super) fn peer_keys_age(&self) -> bool {
         KeyHealth::of(self.window.next(), self.record_limit) != KeyHealth::Good
     }
 
+    /// How much of the key is used up, in records that failed to open (R16).
     pub(super) fn health(&self) -> KeyHealth {
         KeyHealth::of(self.failures, self.failure_limit)
     }

@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use super::association::{Association, Opened};
-use super::record_layer::{Opener, Sealer};
+use super::association::{Association, Opened, Reader, Step, Unsettled};
+use super::record_layer::{Opener, Refusal, Sealer};
 use crate::crypto::{CipherSuite, Group, KeyExchange, MasterSecret, TAG_LEN, Transcript};
 
 /// How records are protected.
@@ -76,5 +76,36 @@ impl RecordPath {
             Ok(Opened::Application(content)) => Some(content),
             _ => None,
         }
+    }
+
+    /// What opens records of the near end on another worker.
+    pub fn reader(&self) -> RecordReader {
+        RecordReader(self.far.reader())
+    }
+
+    /// Settles what a reader has opened; where its content lies, or none as with
+    /// [`open`](Self::open).
+    #[inline]
+    pub fn settle(&mut self, opened: RecordAhead) -> Option<Range<usize>> {
+        match self.far.settle(opened.0.outcome) {
+            Ok(Opened::Application(content)) => Some(content),
+            _ => None,
+        }
+    }
+}
+
+/// Opens records of an association on another worker.
+#[derive(Clone, Debug)]
+pub struct RecordReader(Reader);
+
+/// A record that was opened there.
+#[derive(Clone, Debug)]
+pub struct RecordAhead(Step<Unsettled, Refusal>);
+
+impl RecordReader {
+    /// Opens the record that a datagram is, in place.
+    #[inline]
+    pub fn open(&self, datagram: &mut [u8]) -> RecordAhead {
+        RecordAhead(self.0.open_unmarked(datagram, 0))
     }
 }

@@ -28,6 +28,7 @@ mod connecting;
 mod flood;
 mod identities;
 mod injection;
+mod long_runs;
 mod moving;
 mod records;
 mod secrets;

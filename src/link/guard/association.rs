@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{IDLE, KNOCK_PAUSE, Knock, LONGEST_IDLE, Record, Renewal};
+use crate::counters::DropReason;
 use crate::crypto::{Fingerprint, PeerIdentity};
-use crate::secure::{Association, KeyHealth, Opened, Outgoing, Step};
+use crate::secure::{Association, KeyHealth, Opened, Outgoing, Refusal, Step, Unsettled};
 use crate::time::Timestamp;
 use crate::wire::record::AlertDescription;
 
@@ -49,6 +50,27 @@ pub(crate) struct Guard {
     peer: Option<Arc<PeerIdentity>>,
 }
 
+/// Opens a guard's records elsewhere: another worker takes it along.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader(crate::secure::Reader);
+
+/// A record that a [`Reader`] has opened, and that its guard has not seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Ahead(Step<Unsettled, Refusal>);
+
+impl Reader {
+    /// Opens every record of a datagram, in place.
+    #[inline]
+    pub(crate) fn open_each(&self, datagram: &mut [u8], mut found: impl FnMut(Ahead)) {
+        let mut at = 0;
+        while at < datagram.len() {
+            let step = self.0.open_unmarked(datagram, at);
+            at = step.next;
+            found(Ahead(step));
+        }
+    }
+}
+
 impl Guard {
     /// A guard that begins now. Its keys seal `records` at the most, where their own limit is not
     /// lower.
@@ -88,7 +110,25 @@ impl Guard {
             None => self.association.open(datagram, at),
             Some(_) => self.open_either(datagram, at, now),
         };
-        let record = match step.outcome {
+        (self.note(step.outcome, now), step.next)
+    }
+
+    /// What opens this guard's records elsewhere; none while those of a former association are taken
+    /// as well.
+    pub(crate) fn reader(&self) -> Option<Reader> {
+        let alone = self.former.is_none();
+        alone.then(|| Reader(self.association.reader()))
+    }
+
+    /// As [`open`](Self::open), of a record that a [`Reader`] has opened.
+    pub(crate) fn take(&mut self, opened: Ahead, now: Timestamp) -> (Record, usize) {
+        let outcome = self.association.settle(opened.0.outcome);
+        (self.note(outcome, now), opened.0.next)
+    }
+
+    /// What a record means.
+    fn note(&mut self, outcome: Result<Opened, DropReason>, now: Timestamp) -> Record {
+        match outcome {
             Ok(opened) => {
                 self.heard = now;
                 self.knocked = None;
@@ -105,8 +145,7 @@ impl Guard {
                 }
             }
             Err(reason) => Record::Refused(reason),
-        };
-        (record, step.next)
+        }
     }
 
     /// Opens a record of this association or of the one before.

@@ -14,9 +14,9 @@ mod association;
 mod none;
 
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
-pub(crate) use self::association::Guard;
+pub(crate) use self::association::{Ahead, Guard, Reader};
 #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
-pub(crate) use self::none::Guard;
+pub(crate) use self::none::{Ahead, Guard, Reader};
 
 use std::ops::Range;
 use std::time::Duration;

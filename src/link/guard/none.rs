@@ -10,7 +10,29 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(crate) enum Guard {}
 
+/// Nor is there any of these.
+#[derive(Debug)]
+pub(crate) enum Reader {}
+
+/// Nor of these.
+#[derive(Debug)]
+pub(crate) enum Ahead {}
+
+impl Reader {
+    pub(crate) fn open_each(&self, _: &mut [u8], _: impl FnMut(Ahead)) {
+        match *self {}
+    }
+}
+
 impl Guard {
+    pub(crate) fn reader(&self) -> Option<Reader> {
+        match *self {}
+    }
+
+    pub(crate) fn take(&mut self, _: Ahead, _: Timestamp) -> (Record, usize) {
+        match *self {}
+    }
+
     pub(crate) fn open(&mut self, _: &mut [u8], _: usize, _: Timestamp) -> (Record, usize) {
         match *self {}
     }
