@@ -1,5 +1,6 @@
 //! Statistics: counters and facts, as of the last completed update.
 
+use super::bandwidth::Bandwidth;
 use crate::counters::{Flow, HighWater, Traffic};
 use crate::endpoint::EndpointStatistics;
 use crate::interface::InterfaceStatistics;
@@ -20,8 +21,15 @@ pub struct DriverStatistics {
     pub outward: Flow,
     /// Datagrams to the interface (Unity: Tx packets and bytes).
     pub sent: Flow,
+    /// Bytes of `inward` in a second.
+    pub inward_bandwidth: Bandwidth,
+    /// Bytes of `sent` in a second.
+    pub sent_bandwidth: Bandwidth,
     /// How full queues have been.
     pub high_water: HighWater,
+    /// Bytes held for all connections: queues, windows, messages that are put together, events.
+    /// Bounded by `max_memory_total`.
+    pub memory_held: usize,
     /// Time spent in each stage, over all threads.
     pub stage_times: StageTimes,
     /// How long updates and flushes took.
@@ -51,10 +59,14 @@ pub struct DriverStatistics {
 }
 
 impl DriverStatistics {
-    pub(super) fn take(&mut self, core: &Core, waiting: usize) {
+    pub(super) fn take(&mut self, core: &Core, waiting: usize, held: usize) {
+        self.memory_held = held;
         self.inward = core.inward;
         self.outward = core.outward;
         self.sent = core.sent;
+        let now = core.site.now.at;
+        self.inward_bandwidth.take(now, self.inward.bytes);
+        self.sent_bandwidth.take(now, self.sent.bytes);
         self.high_water = core.high_water;
         self.stage_times = core.times;
         self.update_times = core.update_times;

@@ -101,6 +101,7 @@ impl Bench {
                 accept_payload: vec![],
                 padding: 0,
                 pipelines: Arc::new(two_pipelines()),
+                memory: crate::buffer::account::MemoryShare::new(0, usize::MAX / 2, 1),
             },
             now: Now {
                 at: start,
@@ -235,9 +236,7 @@ impl Bench {
     }
 
     fn flush(&mut self) {
-        let mut at = 0;
-        while let Some(record) = self.outbox.record(at, ROOMS.tail) {
-            at = record.next;
+        while let Some(record) = self.outbox.next(ROOMS.tail) {
             let (mut cx, link, outbox) = self.parts();
             let link = link.unwrap();
             match record.kind {

@@ -8,9 +8,28 @@
     reason = "these helpers serve tests only"
 )]
 
+mod as_receiver;
+mod as_sender;
+mod congestion;
 mod fragments;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+#[expect(
+    dead_code,
+    reason = "each test program uses its part of the identities"
+)]
+#[path = "../secure/identities.rs"]
+mod identities;
+mod lossy;
+mod memory;
+mod own_stages;
+mod raw;
 mod reliable;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod secure;
+mod simulator;
 mod stages;
+mod stock;
+mod storm;
 #[expect(
     dead_code,
     unused_imports,
@@ -18,7 +37,6 @@ mod stages;
 )]
 #[path = "../support/mod.rs"]
 mod support;
-mod transfer;
 mod tuning;
 
 use drumfire::error::SendError;

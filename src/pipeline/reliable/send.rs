@@ -1,15 +1,21 @@
 //! The sending half: what is in flight, what an ack takes out of it, and what is lost.
 //!
 //! ```text
-//! first        oldest                          next
-//!   │ records    │ in flight, acked or not       │ numbers not used yet
-//!   └────────────┴───────────────────────────────┘
-//!                 ◀────── below the window ──────▶
+//! first        oldest                     unsent          next
+//!   │ records    │ in flight, acked or not  │ their turn    │ numbers not used yet
+//!   │            │                          │ has not come  │
+//!   └────────────┴──────────────────────────┴───────────────┘
+//!                 ◀──────────── below the window ───────────▶
 //! ```
 //!
 //! A packet is lost when its time is up, or (`Timing::Prompt`) when one that was sent three
 //! transmissions later has been acknowledged. Only packets that were sent once take part in that and
 //! in measuring: of the others nobody knows which copy was acknowledged (Karn).
+//!
+//! The resend time doubles twice over. For packets that were resent it doubles while nothing at all is
+//! acknowledged. For packets that were sent once it doubles while none of *them* is acknowledged in
+//! time: on a way that has become longer than the resend time all packets are resent before their ack,
+//! and none could ever be measured (RFC 6298 §5.7).
 //!
 //! Numbers have 64 bits and begin at 0. Nothing an ack says can move anything but forward, and an ack
 //! for a number that was never sent moves nothing (R27).
@@ -29,6 +35,11 @@ const REORDERING: u64 = 3;
 
 /// Most doublings of the resend time.
 const MAX_BACKOFF: u8 = 16;
+
+/// Longest that doubling makes the time of a packet that was sent once: the round trip of a satellite
+/// and a crowded mobile network. A peer with a smaller window than ours drops what lies beyond it, and
+/// never acknowledges the first transmission of it.
+const PATIENT: Duration = Duration::from_secs(2);
 
 /// Unity looks records up by 16-bit numbers: from here on it finds none.
 ///
@@ -52,7 +63,12 @@ struct InFlight {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AckOutcome {
     /// Packets were acknowledged for the first time.
-    Progress,
+    Progress {
+        /// Bytes of them.
+        bytes: usize,
+        /// The path's round trip, if one was measured.
+        sample: Option<Duration>,
+    },
     /// It said nothing that was not known.
     Nothing,
     /// It names a number that was never sent.
@@ -62,10 +78,45 @@ pub(super) enum AckOutcome {
 /// Why a packet is to be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
-    /// Its time is up.
-    Expired,
+    /// Its time is up; for the `first` time, or again.
+    Expired { first: bool },
     /// Later ones were acknowledged.
     Overtaken,
+}
+
+/// To which packets a timer put an end.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Expired {
+    /// To some that were sent once.
+    pub(super) first: bool,
+    /// To some that were resent before.
+    pub(super) again: bool,
+}
+
+impl Expired {
+    fn any(self) -> bool {
+        self.first || self.again
+    }
+}
+
+/// Times without an ack after which a packet is sent again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timeouts {
+    /// One that was sent once.
+    first: Duration,
+    /// One that was resent before.
+    again: Duration,
+}
+
+impl Timeouts {
+    fn expiry(self, entry: &InFlight) -> Timestamp {
+        let timeout = if entry.sent_once {
+            self.first
+        } else {
+            self.again
+        };
+        entry.last_sent.just_after(timeout)
+    }
 }
 
 /// Packets that are not acknowledged yet.
@@ -76,6 +127,8 @@ pub(super) struct SendWindow {
     first: i64,
     /// First number that is not acknowledged.
     oldest: i64,
+    /// First number that has not been sent: the throttle holds it back, and those behind it.
+    unsent: i64,
     /// Next number.
     next: i64,
     /// Highest number the peer named as its newest; −1 before any.
@@ -83,8 +136,12 @@ pub(super) struct SendWindow {
     transmissions: u64,
     /// Newest transmission known to have arrived.
     arrived: u64,
+    /// Doublings for packets that were resent.
     backoff: u8,
     backed_off: Timestamp,
+    /// Doublings for packets that were sent once.
+    patience: u8,
+    grew_patient: Timestamp,
     /// No packet expires before.
     timer: Timestamp,
     /// Whether acks have come that may have overtaken a packet.
@@ -100,12 +157,15 @@ impl Default for SendWindow {
             entries: VecDeque::new(),
             first: 0,
             oldest: 0,
+            unsent: 0,
             next: 0,
             acked: -1,
             transmissions: 0,
             arrived: 0,
             backoff: 0,
             backed_off: Timestamp::ZERO,
+            patience: 0,
+            grew_patient: Timestamp::ZERO,
             timer: Timestamp::NEVER,
             overtaking: false,
             waiting_since: Timestamp::NEVER,
@@ -158,23 +218,43 @@ impl SendWindow {
             .max(now)
     }
 
-    /// The next packet leaves.
+    /// The next packet waits for its turn.
     pub(super) fn push(&mut self, copy: Block, now: Timestamp, parameters: &Parameters) {
-        self.waiting_since = self.waiting_since.min(now);
-        self.transmissions += 1;
         self.entries.push_back(InFlight {
             copy: Some(copy),
             first_sent: now,
             last_sent: now,
-            transmission: self.transmissions,
+            transmission: 0,
             sent_once: true,
             sampled: false,
         });
         self.next += 1;
-        self.timer = self
-            .timer
-            .min(now.just_after(self.resend_timeout(parameters)));
         self.forget(parameters);
+    }
+
+    /// Packets that wait for their turn.
+    pub(super) fn unsent(&self) -> usize {
+        usize::try_from(self.next - self.unsent).unwrap_or(0)
+    }
+
+    /// The packet whose turn is next: its number and its copy.
+    pub(super) fn first_unsent(&self) -> Option<(i64, &Block)> {
+        let copy = self.entry(self.unsent)?.copy.as_ref()?;
+        Some((self.unsent, copy))
+    }
+
+    /// The packet whose turn is next leaves.
+    pub(super) fn mark_sent(&mut self, now: Timestamp, parameters: &Parameters) {
+        self.transmissions += 1;
+        if let Some(entry) = entry_mut(&mut self.entries, self.first, self.unsent) {
+            entry.first_sent = now;
+            entry.last_sent = now;
+            entry.transmission = self.transmissions;
+        }
+        self.unsent += 1;
+        self.waiting_since = self.waiting_since.min(now);
+        let timeout = self.timeouts(parameters).first;
+        self.timer = self.timer.min(now.just_after(timeout));
     }
 
     /// The acknowledging half of a header.
@@ -186,18 +266,19 @@ impl SendWindow {
         store: &mut Store,
     ) -> AckOutcome {
         let acked = widen(header.acked, self.acked);
-        if acked >= self.next {
+        if acked >= self.unsent {
             return AckOutcome::Forged;
         }
         if acked < 0 {
             return AckOutcome::Nothing;
         }
-        self.sample(acked, header.processing_time, now, parameters.timing);
+        let sample = self.sample(acked, header.processing_time, now, parameters.timing);
         if acked < self.acked && parameters.timing == Timing::Unity {
             return AckOutcome::Nothing;
         }
         self.acked = self.acked.max(acked);
-        let mut progress = false;
+        let mut bytes = 0;
+        let (mut progress, mut in_time) = (false, false);
         for number in self.oldest..=acked {
             let distance = usize::try_from(acked - number).unwrap_or(usize::MAX);
             if !header.mask.contains(distance) {
@@ -207,8 +288,10 @@ impl SendWindow {
                 continue;
             };
             if let Some(copy) = entry.copy.take() {
+                bytes += copy.len();
                 store.remove(copy);
                 progress = true;
+                in_time |= entry.sent_once;
                 if entry.sent_once && entry.transmission > self.arrived {
                     self.arrived = entry.transmission;
                     self.overtaking = true;
@@ -226,32 +309,40 @@ impl SendWindow {
             self.oldest += 1;
         }
         self.forget(parameters);
-        self.waiting_since = if self.oldest == self.next {
+        self.waiting_since = if self.oldest >= self.unsent {
             Timestamp::NEVER
         } else {
             now
         };
-        if self.backoff > 0 || self.oldest == self.next {
+        let was_patient = in_time && self.patience > 0;
+        if was_patient {
+            self.patience = 0;
+        }
+        if was_patient || self.backoff > 0 || self.oldest >= self.unsent {
             self.backoff = 0;
             self.wind(parameters);
         }
-        AckOutcome::Progress
+        AckOutcome::Progress { bytes, sample }
     }
 
     /// Measures the round trip of the packet the peer named.
-    fn sample(&mut self, acked: i64, processing_ms: u16, now: Timestamp, timing: Timing) {
-        let Some(entry) = entry_mut(&mut self.entries, self.first, acked) else {
-            return;
-        };
+    fn sample(
+        &mut self,
+        acked: i64,
+        processing_ms: u16,
+        now: Timestamp,
+        timing: Timing,
+    ) -> Option<Duration> {
+        let entry = entry_mut(&mut self.entries, self.first, acked)?;
         if entry.sampled {
-            return;
+            return None;
         }
         let processing = Duration::from_millis(u64::from(processing_ms));
         match timing {
             Timing::Prompt => {
                 if entry.sent_once && entry.copy.is_some() {
                     entry.sampled = true;
-                    self.trip.take(now - entry.first_sent, processing);
+                    return self.trip.take(now - entry.first_sent, processing);
                 }
             }
             // Unity measures resent packets too, from their first transmission.
@@ -260,10 +351,11 @@ impl SendWindow {
                     entry.sampled = true;
                     let elapsed = now.as_millis().saturating_sub(entry.first_sent.as_millis());
                     self.trip.take_as_unity(elapsed, processing_ms);
-                    self.trip.take(now - entry.first_sent, processing);
+                    return self.trip.take(now - entry.first_sent, processing);
                 }
             }
         }
+        None
     }
 
     /// Forgets entries nothing will ask for: the acknowledged ones, under `Timing::Unity` only when
@@ -290,23 +382,27 @@ impl SendWindow {
         &mut self,
         from: i64,
         now: Timestamp,
-        timeout: Duration,
+        timeouts: Timeouts,
         timing: Timing,
     ) -> Option<(i64, &Block, Loss)> {
         let arrived = self.arrived;
         let lost = |entry: &InFlight| {
             entry.copy.as_ref()?;
-            if now >= entry.last_sent.just_after(timeout) {
-                return Some(Loss::Expired);
+            if now >= timeouts.expiry(entry) {
+                return Some(Loss::Expired {
+                    first: entry.sent_once,
+                });
             }
             let overtaken = timing == Timing::Prompt && arrived >= entry.transmission + REORDERING;
             overtaken.then_some(Loss::Overtaken)
         };
         let from = from.max(self.oldest);
         let skipped = usize::try_from(from - self.first).ok()?;
+        let sent = usize::try_from(self.unsent - self.first).ok()?;
         let (ahead, loss) = self
             .entries
             .iter()
+            .take(sent)
             .skip(skipped)
             .enumerate()
             .find_map(|(ahead, entry)| Some((ahead, lost(entry)?)))?;
@@ -319,20 +415,25 @@ impl SendWindow {
         Some((number, entry.copy.as_ref()?, loss))
     }
 
-    /// All losses up to now were resent, or as many as may be; `expired` says whether a timer did it.
+    /// All losses up to now were resent, or as many as may be; `expired` says whether a timer did it,
+    /// and to packets of which kind.
     pub(super) fn settle(
         &mut self,
-        expired: bool,
+        expired: Expired,
         complete: bool,
         now: Timestamp,
         parameters: &Parameters,
     ) {
-        if expired
-            && parameters.timing == Timing::Prompt
-            && now >= self.backed_off + self.resend_timeout(parameters)
-        {
-            self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
-            self.backed_off = now;
+        let timeouts = self.timeouts(parameters);
+        if parameters.timing == Timing::Prompt {
+            if expired.any() && now >= self.backed_off + timeouts.again {
+                self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
+                self.backed_off = now;
+            }
+            if expired.first && now >= self.grew_patient + timeouts.first {
+                self.patience = (self.patience + 1).min(MAX_BACKOFF);
+                self.grew_patient = now;
+            }
         }
         if complete {
             self.overtaking = false;
@@ -344,21 +445,30 @@ impl SendWindow {
 
     /// Sets the timer to the first packet that expires.
     fn wind(&mut self, parameters: &Parameters) {
-        let timeout = self.resend_timeout(parameters);
+        let timeouts = self.timeouts(parameters);
         let oldest = usize::try_from(self.oldest - self.first).unwrap_or(usize::MAX);
+        let sent = usize::try_from(self.unsent - self.first).unwrap_or(0);
         self.timer = self
             .entries
             .iter()
+            .take(sent)
             .skip(oldest)
             .filter(|entry| entry.copy.is_some())
-            .map(|entry| entry.last_sent.just_after(timeout))
+            .map(|entry| timeouts.expiry(entry))
             .min()
             .unwrap_or(Timestamp::NEVER);
     }
 
-    /// Time without an ack after which a packet is sent again.
-    pub(super) fn resend_timeout(&self, parameters: &Parameters) -> Duration {
-        self.trip.resend_timeout(parameters, self.backoff)
+    /// Times without an ack after which packets are sent again.
+    pub(super) fn timeouts(&self, parameters: &Parameters) -> Timeouts {
+        let timeout = self.trip.resend_timeout(parameters, 0);
+        Timeouts {
+            first: self
+                .trip
+                .resend_timeout(parameters, self.patience)
+                .min(timeout.max(PATIENT)),
+            again: self.trip.resend_timeout(parameters, self.backoff),
+        }
     }
 
     /// When a packet may be lost, at the earliest.
@@ -375,7 +485,7 @@ impl SendWindow {
         &self,
         parameters: &Parameters,
     ) -> crate::pipeline::statistics::RoundTripStatistics {
-        self.trip.statistics(parameters, self.backoff)
+        self.trip.statistics(parameters, self.patience)
     }
 
     /// Gives memory back that an idle window does not need.
@@ -401,6 +511,7 @@ impl SendWindow {
         Self {
             first: next,
             oldest: next,
+            unsent: next,
             next,
             acked: next - 1,
             ..Self::default()
