@@ -2,16 +2,19 @@
 //!
 //! Not `Debug`, `Display`, `Clone` or `Copy`, so a secret can neither be logged nor multiplied by
 //! accident. Where a type that holds one must have `Debug`, it writes its own, without the content.
+//!
+//! The bytes lie on the heap and stay where they are: what moves by value leaves a copy behind that
+//! nobody wipes, on the stack or in the box it is taken out of.
 
 use zeroize::Zeroize;
 
 /// `N` secret bytes.
-pub(crate) struct Secret<const N: usize>([u8; N]);
+pub(crate) struct Secret<const N: usize>(Box<[u8; N]>);
 
 impl<const N: usize> Secret<N> {
     /// All zeros, to be filled by [`as_mut`](Self::as_mut): the bytes are never anywhere else.
     pub(crate) fn zeroed() -> Self {
-        Self([0; N])
+        Self(Box::new([0; N]))
     }
 
     /// The bytes. Do not copy them out.

@@ -317,7 +317,7 @@ pub(crate) const THREAT_MODEL: &[Row] = &[
     ("R36", &[Test("r36_a_driver_may_be_dropped_within_a_job_of_its_own_pool"), Test("r36_drop_matrix")]),
     ("R37", &[Test("r37_unsafe_budget")]),
     ("R38", &[Test("n12_r38_key_mismatch_and_bad_pem_fail_at_construction_by_name"), Test("n2_r38_a_certificate_out_of_date_or_of_another_use_is_refused_at_construction"), Test("r38_each_field"), Test("r38_fuzz_config"), Test("r38_heartbeats_come_before_the_disconnect"), Test("r38_queues_fit_the_memory_and_the_memory_its_total"), Test("r38_the_error_is_a_sentence"), Test("r38_whom_to_believe_must_be_said")]),
-    ("R39", &[Test("r39_a_token_is_never_shown_whole"), Test("r39_keys_are_logged_where_that_was_asked_for_and_nowhere_else"), Test("r39_no_debug_secrets_cannot_be_printed_or_copied"), Test("r39_no_debug_what_is_printed_has_no_content"), Test("r39_nothing_that_is_printed_has_a_key_in_it"), Later(SECURE)]),
+    ("R39", &[Test("r39_a_token_is_never_shown_whole"), Test("r39_heap_scan_nothing_is_left_of_keys_and_master_secrets"), Test("r39_keys_are_logged_where_that_was_asked_for_and_nowhere_else"), Test("r39_no_debug_secrets_cannot_be_printed_or_copied"), Test("r39_no_debug_what_is_printed_has_no_content"), Test("r39_nothing_that_is_printed_has_a_key_in_it"), Later(SECURE)]),
     ("R40", &[Test("r40_a_flood_of_refusals_is_a_few_lines"), Test("r40_conservation"), Test("r40_conservation_and_r20_amplification_hold_for_any_input"), Test("r40_no_injection"), Test("r40_no_second_has_more_lines_than_it_may"), Test("r40_ten_lines_a_second_and_then_their_count")]),
     // requirements end
 ];
