@@ -357,6 +357,14 @@ pub enum PipelineError {
         /// Bytes of a packet behind the transport's headers.
         room: usize,
     },
+    /// The stage works on messages of one packet: parts of one would overtake or supersede each other.
+    #[error(
+        "`{stage}` takes messages of one packet: leave out `Fragmentation`, or use `ReliableSequenced`"
+    )]
+    Fragmented {
+        /// Its name.
+        stage: &'static str,
+    },
     /// An id is one byte, and 0 is no pipeline.
     #[error("255 pipelines exist already")]
     TooMany,

@@ -17,8 +17,8 @@ impl NetworkDriver {
     /// parameters of the stages are in the settings, the same for all pipelines.
     ///
     /// # Errors
-    /// After the first connection, for more than 255, for a stage that was not registered, and where
-    /// the stages' headers leave no room for a message.
+    /// After the first connection, for more than 255, for a stage that was not registered, for
+    /// `ReliableUnordered` or `ReliableLatest` with `Fragmentation`, and where the stages' headers leave no room for a message.
     pub fn create_pipeline(
         &mut self,
         stages: &[StageId],
@@ -29,6 +29,10 @@ impl NetworkDriver {
             .map(|stage| self.stage_kind(*stage))
             .collect::<Result<Vec<_>, _>>()?;
         let shape = self.front.shape.pipelines.shape_of(kinds);
+        if let Some(stage) = shape.fragments_for() {
+            let stage = stage.name();
+            return Err(PipelineError::Fragmented { stage });
+        }
         let room = self
             .settings
             .connection()

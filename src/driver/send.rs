@@ -45,7 +45,7 @@ impl SendGuard<'_> {
         self.marks.written(self.lane);
         let mut packets = 0;
         if let Some(room) = &self.room {
-            packets = room.split.packets(len);
+            packets = room.packets(len);
             if let Err(error) = room.check(packets) {
                 self.opened.want_room();
                 return Err(error);
@@ -121,7 +121,7 @@ impl<'a> Sending<'_, 'a> {
         }
         let room = self.window_room(outbox, pipeline);
         if let Some(room) = &room
-            && let Err(error) = room.check(room.split.packets(required))
+            && let Err(error) = room.check(room.packets(required))
         {
             outbox.want_room(pipeline.0, room.window);
             self.marks.written(self.lane);
@@ -155,7 +155,9 @@ impl<'a> Sending<'_, 'a> {
             size: shape.window()?,
             used: usage.used.saturating_add(outbox.claimed(index)),
             free_in: usage.free_in,
-            split: shape.split(self.shape.room(self.snapshot)),
+            split: shape
+                .fills_window()
+                .then(|| shape.split(self.shape.room(self.snapshot))),
         })
     }
 
@@ -209,10 +211,16 @@ struct WindowRoom {
     size: u16,
     used: u16,
     free_in: Duration,
-    split: Split,
+    /// How messages are split; none where none takes a place.
+    split: Option<Split>,
 }
 
 impl WindowRoom {
+    /// Packets of the window that a message takes.
+    fn packets(&self, len: usize) -> usize {
+        self.split.map_or(0, |split| split.packets(len))
+    }
+
     /// A message of more packets than the window has waits until the window is free.
     fn check(&self, packets: usize) -> Result<(), SendError> {
         let room = usize::from(self.size.saturating_sub(self.used));

@@ -9,6 +9,7 @@
 )]
 
 mod congestion;
+mod delivery;
 mod fragments;
 mod memory;
 mod reliable;

@@ -2,6 +2,7 @@
 
 mod acks;
 mod custom;
+mod delivery;
 mod fragmentation;
 mod golden;
 mod hostile;

@@ -96,6 +96,13 @@ impl Throttle {
         }
     }
 
+    /// Packets of `bytes` in all are of no interest any more, whatever became of them.
+    pub(super) fn on_given_up(&mut self, bytes: usize) {
+        if self.on {
+            self.window.on_given_up(bytes);
+        }
+    }
+
     /// A packet that asks nobody has left.
     #[inline]
     pub(crate) fn charge(&mut self, len: usize) {
