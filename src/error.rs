@@ -365,6 +365,14 @@ pub enum PipelineError {
         /// Its name.
         stage: &'static str,
     },
+    /// The pipeline was not created on this driver.
+    #[error("pipeline {id} does not exist: this driver has {count}")]
+    UnknownPipeline {
+        /// The handle's id.
+        id: u8,
+        /// Pipelines of the driver.
+        count: u8,
+    },
     /// An id is one byte, and 0 is no pipeline.
     #[error("255 pipelines exist already")]
     TooMany,

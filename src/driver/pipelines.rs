@@ -48,6 +48,33 @@ impl NetworkDriver {
         Ok(NetworkPipeline(id))
     }
 
+    /// Says which reliable data of a connection leaves first where congestion control holds some back:
+    /// that of the pipeline with the highest number. Completes an update in flight.
+    ///
+    /// Reliable messages of the pipelines behind the first wait for the end of the update, and leave
+    /// with what is left; in the outbox they may take three quarters of the connection's
+    /// `send_bytes_per_connection`. Among equals each has the first turn in turn. Unreliable messages
+    /// leave when they are sent. Without effect if congestion control is off. Nothing of it is
+    /// known to the peer.
+    ///
+    /// `priority`: 0 to 255, 128 before it is set.
+    ///
+    /// # Errors
+    /// For handles that name no pipeline of this driver, [`NetworkPipeline::NULL`] among them.
+    pub fn set_pipeline_priority(
+        &mut self,
+        pipeline: NetworkPipeline,
+        priority: u8,
+    ) -> Result<(), PipelineError> {
+        if self.change_pipelines(|pipelines| pipelines.set_priority(pipeline.0, priority)) {
+            return Ok(());
+        }
+        Err(PipelineError::UnknownPipeline {
+            id: pipeline.0,
+            count: self.front.shape.pipelines.len(),
+        })
+    }
+
     /// Makes a stage of one's own known, for [`create_pipeline`](Self::create_pipeline).
     ///
     /// Each connection gets a copy of its own, by [`PipelineStage::for_connection`].

@@ -92,6 +92,42 @@ impl<'a> Sending<'_, 'a> {
         pipeline: NetworkPipeline,
         required: usize,
     ) -> Result<SendGuard<'a>, SendError> {
+        let (capacity, room) = self.check(outbox, pipeline, required)?;
+        let window = room.as_ref().map(|room| room.window);
+        let rooms = self.shape.rooms_of(pipeline);
+        let (bytes, opened) = outbox.open(pipeline.0, window, rooms, capacity);
+        Ok(SendGuard {
+            writer: DataStreamWriter::new(bytes),
+            opened,
+            room,
+            marks: self.marks,
+            lane: self.lane,
+        })
+    }
+
+    /// Queues a message of `len` bytes that lies with the desk, under `index`.
+    pub(crate) fn share(
+        &self,
+        outbox: &mut Outbox,
+        pipeline: NetworkPipeline,
+        index: usize,
+        len: usize,
+    ) -> Result<(), SendError> {
+        let (_, room) = self.check(outbox, pipeline, len)?;
+        let window = room.map(|room| (room.window, room.packets(len)));
+        outbox.share(pipeline.0, window, index, len);
+        self.marks.written(self.lane);
+        Ok(())
+    }
+
+    /// Whether a message of `required` bytes may be queued: the capacity it may have, and the room in
+    /// its window.
+    fn check(
+        &self,
+        outbox: &mut Outbox,
+        pipeline: NetworkPipeline,
+        required: usize,
+    ) -> Result<(usize, Option<WindowRoom>), SendError> {
         match self.state {
             ConnectionState::Connected => {}
             ConnectionState::Connecting => {
@@ -129,16 +165,7 @@ impl<'a> Sending<'_, 'a> {
         }
         let wanted = if required == 0 { most } else { required };
         let capacity = self.allowed(outbox, pipeline, wanted, required)?;
-        let window = room.as_ref().map(|room| room.window);
-        let rooms = self.shape.rooms_of(pipeline);
-        let (bytes, opened) = outbox.open(pipeline.0, window, rooms, capacity);
-        Ok(SendGuard {
-            writer: DataStreamWriter::new(bytes),
-            opened,
-            room,
-            marks: self.marks,
-            lane: self.lane,
-        })
+        Ok((capacity, room))
     }
 
     /// What the reliable window of `pipeline` has room for; none without one.
@@ -172,7 +199,10 @@ impl<'a> Sending<'_, 'a> {
         required: usize,
     ) -> Result<usize, SendError> {
         let queued = outbox.payload_bytes();
-        let budget = self.shape.send_budget;
+        let mut budget = self.shape.send_budget;
+        if self.shape.pipelines.yields(pipeline.0) {
+            budget = budget / 4 * 3;
+        }
         let memory = &self.shape.memory;
         let needed = required.max(1);
         if queued + needed > memory.of(usize::MAX) {

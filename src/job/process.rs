@@ -141,6 +141,7 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
         ready,
         changed,
         account,
+        shared,
         ..
     } = desk;
     let (Some(slot), Some(inbox), Some(outbox), Some(snapshot), Some(deadline)) = (
@@ -193,6 +194,13 @@ fn serve_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize, mode
                     cx.outward.entered += 1;
                     cx.outward.bytes += u64::try_from(record.payload.len()).unwrap_or(0);
                     link.handle_message(outbox, &record, &mut cx);
+                }
+                RecordKind::Shared => {
+                    if let Some(message) = shared.get(record.payload.len()) {
+                        cx.outward.entered += 1;
+                        cx.outward.bytes += u64::try_from(message.len()).unwrap_or(0);
+                        link.handle_shared(record.pipeline, message, &mut cx);
+                    }
                 }
                 RecordKind::Disconnect => shard.leaving |= 1 << lane,
                 RecordKind::Vouched => link.handle_vouched(&mut cx),

@@ -61,6 +61,7 @@ mod sinks;
 mod state;
 mod survey;
 mod timers;
+mod turns;
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ mod congestion;
 mod delivery;
 mod fragments;
 mod memory;
+mod priorities;
 mod reliable;
 mod stages;
 #[expect(

@@ -126,7 +126,7 @@ impl Reliable {
             let bytes = self.send.supersede(&mut self.store);
             cx.throttle.on_given_up(bytes);
         }
-        if self.send.unsent() > 0 || !cx.throttle.admits(packet.len()) {
+        if self.send.unsent() > 0 || cx.yields || !cx.throttle.admits(packet.len()) {
             self.send.push(copy, cx.now, cx.parameters);
             return Ok(Admission::Waits);
         }

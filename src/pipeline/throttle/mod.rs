@@ -44,6 +44,11 @@ impl Throttle {
         }
     }
 
+    /// Whether it ever holds anything back.
+    pub(crate) fn is_on(&self) -> bool {
+        self.on
+    }
+
     /// Whether a packet of `len` bytes may leave for the first time.
     #[inline]
     pub(super) fn admits(&mut self, len: usize) -> bool {
