@@ -22,7 +22,7 @@ mod round_trip;
 mod send;
 
 use receive::{Arrival, ReceiveWindow};
-use send::{AckOutcome, Loss, SendWindow};
+use send::{AckOutcome, Loss, PROBES, SendWindow};
 
 use super::packet::{Context, Lower, MessageSink, Packet, PacketSink, StageRefusal, Upper};
 use super::statistics::PipelineStatistics;
@@ -295,6 +295,7 @@ impl Reliable {
         let timing = cx.parameters.timing;
         let timeout = self.send.resend_timeout(cx.parameters);
         let mut left = match timing {
+            Timing::Prompt if self.send.is_probing(timing) => PROBES,
             Timing::Prompt => usize::from(cx.parameters.max_resends.max(1)),
             Timing::Unity => usize::MAX,
         };

@@ -29,6 +29,12 @@ use crate::wire::reliable::ReliableRepr;
 /// Packets acknowledged past one that is not, before it counts as lost. RFC 9002 §6.1.1.
 const REORDERING: u64 = 3;
 
+/// Doublings of the resend time after which the path is asked with a few packets alone.
+const PROBING: u8 = 3;
+
+/// Packets it is asked with: one alone may be the one that is lost. RFC 9002 §6.2.4.
+pub(super) const PROBES: usize = 2;
+
 /// Most doublings of the resend time.
 const MAX_BACKOFF: u8 = 16;
 
@@ -344,6 +350,11 @@ impl SendWindow {
         }
     }
 
+    /// Whether nothing was acknowledged for so long that a few packets are to find out why.
+    pub(super) fn is_probing(&self, timing: Timing) -> bool {
+        timing == Timing::Prompt && self.backoff >= PROBING
+    }
+
     /// Whether a packet may be lost.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.overtaking || now >= self.timer
@@ -400,7 +411,10 @@ impl SendWindow {
             self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
             self.backed_off = now;
         }
-        if complete {
+        if expired && self.is_probing(parameters.timing) {
+            self.overtaking = false;
+            self.timer = now.just_after(self.resend_timeout(parameters));
+        } else if complete {
             self.overtaking = false;
             self.wind(parameters);
         } else {
