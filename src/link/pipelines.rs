@@ -158,7 +158,7 @@ impl Link {
         let path_mtu = self.path_mtu;
         let allowance = self.message_allowance(cx.rules);
         let (out, inbox, buffers) = cx.split();
-        let budget = out.rules.event_budget();
+        let budget = self.message_budget(out.rules);
         let (held, inbox) = self.place_of_events(inbox);
         let mut stages = stages(chain.id, path_mtu, allowance, share, &out, buffers)
             .ok_or(DropReason::UnknownPipeline)?;
@@ -169,6 +169,12 @@ impl Link {
             pipeline: chain.id,
         };
         chain.state.receive(body, &mut stages, &mut sink)
+    }
+
+    /// Bytes of messages the user takes; none once it has left.
+    fn message_budget(&self, rules: &Rules) -> Option<usize> {
+        let left = matches!(self.state, State::Lingering { .. });
+        (!left).then(|| rules.event_budget())
     }
 
     /// Where messages for the user go, and how many bytes lie unread elsewhere: a client's user
@@ -201,7 +207,11 @@ impl Link {
     }
 
     fn serve_pipelines(&mut self, phase: Phase, cx: &mut Context<'_>) {
-        if !matches!(self.state, State::Established { .. } | State::Probing(_)) {
+        let lives = matches!(
+            self.state,
+            State::Established { .. } | State::Lingering { .. } | State::Probing(_)
+        );
+        if !lives {
             return;
         }
         // What is held for a client's user, so that link and inbox can both be written to.
@@ -229,6 +239,7 @@ impl Link {
                 throttle: &mut *throttle,
             };
             let allowance = self.message_allowance(cx.rules);
+            let budget = self.message_budget(cx.rules);
             let (path_mtu, (out, inbox, buffers)) = (self.path_mtu, cx.split());
             let (unread, inbox) = match &mut held {
                 Some(held) => (inbox.unread_bytes(), held),
@@ -241,7 +252,7 @@ impl Link {
             let mut messages = Messages {
                 inbox,
                 held: unread,
-                budget: out.rules.event_budget(),
+                budget,
                 pipeline: chain.id,
             };
             let rules = out.rules;

@@ -200,7 +200,7 @@ impl Link {
     #[cold]
     fn refusal(&self) -> DropReason {
         match self.state {
-            State::Closing(_) | State::Closed => DropReason::Closed,
+            State::Lingering { .. } | State::Closing(_) | State::Closed => DropReason::Closed,
             _ => DropReason::Unexpected,
         }
     }

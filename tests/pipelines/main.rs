@@ -11,6 +11,7 @@
 mod congestion;
 mod delivery;
 mod fragments;
+mod linger;
 mod memory;
 mod priorities;
 mod reliable;
