@@ -18,22 +18,25 @@ const CERTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/certs/");
 
 fn main() -> Result<(), Box<dyn Error>> {
     let given: Vec<String> = std::env::args().skip(1).collect();
-    let (certificate, private_key, ca, server_name) = match given.as_slice() {
-        [] => (
-            format!("{CERTS}unity-server.pem"),
-            format!("{CERTS}unity-server.key"),
-            format!("{CERTS}unity-ca.pem"),
-            "common-name".to_owned(),
+    match given.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => tutorial(
+            &format!("{CERTS}unity-server.pem"),
+            &format!("{CERTS}unity-server.key"),
+            &format!("{CERTS}unity-ca.pem"),
+            "common-name",
         ),
-        [certificate, private_key, ca, name] => (
-            certificate.clone(),
-            private_key.clone(),
-            ca.clone(),
-            name.clone(),
-        ),
-        _ => return Err("give CERTIFICATE PRIVATE_KEY CA SERVER_NAME, or nothing".into()),
-    };
+        [certificate, private_key, ca, name] => tutorial(certificate, private_key, ca, name),
+        _ => Err("give CERTIFICATE PRIVATE_KEY CA SERVER_NAME, or nothing".into()),
+    }
+}
 
+/// A server, and a client that has it add two to a number.
+pub(crate) fn tutorial(
+    certificate: &str,
+    private_key: &str,
+    ca: &str,
+    server_name: &str,
+) -> Result<(), Box<dyn Error>> {
     // The private key is the server's, and nobody else's.
     let settings = NetworkSettings::builder()
         .secure_server(SecureServer::from_pem(

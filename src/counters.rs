@@ -4,6 +4,10 @@
 //! `entered = passed on + Σ dropped by reason + queued`. Counters are plain numbers owned by whoever
 //! counts (a shard, the endpoint, the driver) and merged at the end of an update.
 
+mod sizes;
+
+pub use sizes::Sizes;
+
 /// Why a datagram or message was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -241,16 +245,31 @@ pub struct Flow {
     pub passed: u64,
     /// Bytes of what entered, without IP and UDP headers.
     pub bytes: u64,
+    /// How large they were, each.
+    pub sizes: Sizes,
     /// Dropped, by reason.
     pub drops: Drops,
 }
 
 impl Flow {
+    /// One more of `len` bytes enters.
+    pub(crate) fn enter(&mut self, len: usize) {
+        self.entered += 1;
+        self.count_bytes(len);
+    }
+
+    /// The bytes of one that has been counted.
+    pub(crate) fn count_bytes(&mut self, len: usize) {
+        self.bytes += u64::try_from(len).unwrap_or(0);
+        self.sizes.count(len);
+    }
+
     /// Adds another flow and empties it.
     pub(crate) fn take_from(&mut self, other: &mut Self) {
         self.entered += std::mem::take(&mut other.entered);
         self.passed += std::mem::take(&mut other.passed);
         self.bytes += std::mem::take(&mut other.bytes);
+        self.sizes.take_from(&mut other.sizes);
         self.drops.take_from(&mut other.drops);
     }
 

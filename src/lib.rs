@@ -43,8 +43,8 @@ pub use crypto::{
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use driver::HandshakeFailure;
 pub use driver::{
-    Concurrent, ConnectionPort, DriverError, Events, JobHandle, NetworkDriver, NetworkEvent,
-    SendGuard, Sender,
+    Bandwidth, Concurrent, ConnectionPort, DriverError, Events, JobHandle, NetworkDriver,
+    NetworkEvent, SendGuard, Sender,
 };
 pub use error::DisconnectReason;
 pub use id::{NetworkConnection, NetworkPipeline, StageId};

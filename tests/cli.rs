@@ -444,6 +444,43 @@ fn sigterm_and_sigint_disconnect_everybody_and_exit_zero() {
 
 #[test]
 #[cfg(unix)]
+fn a_second_signal_ends_at_once_with_exit_code_one() {
+    let mut server = Server::start(&["--echo"]);
+    let id = server.process.id();
+    // It stands still until both are there.
+    for name in ["-STOP", "-TERM", "-INT", "-CONT"] {
+        signal(id, name);
+    }
+    let (code, rest) = server.end();
+    assert_eq!(code, Some(1), "{rest}");
+    assert!(!rest.contains("stopped"), "{rest}");
+}
+
+#[test]
+fn a_demo_says_what_it_does_before_it_does_it() {
+    let forever = ["demo", "--clients", "20", "--duration", "86400"];
+    let mut demo = drumfire(&forever)
+        .args(UNLESS_SECURE)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(demo.stdout.take().unwrap());
+    let (said, hears) = channel();
+    let reader = thread::spawn(move || {
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        said.send(line).unwrap();
+    });
+    let line = hears.recv_timeout(PATIENCE);
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+    reader.join().unwrap();
+    let line = line.unwrap();
+    assert!(line.starts_with("drumfire demo: 20 clients"), "{line}");
+}
+
+#[test]
+#[cfg(unix)]
 fn serve_says_once_what_clients_of_the_wrong_kind_need() {
     let mut server = Server::start(&[]);
     let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();

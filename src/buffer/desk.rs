@@ -183,10 +183,12 @@ impl Desk {
         *self.marks.written.get_mut()
     }
 
-    /// Says that all outboxes are empty.
-    pub(crate) fn clear_written(&mut self) {
-        self.shared.clear();
-        *self.marks.written.get_mut() = 0;
+    /// Says that the outboxes of these lanes are empty.
+    pub(crate) fn clear_written(&mut self, lanes: u64) {
+        *self.marks.written.get_mut() &= !lanes;
+        if self.written() == 0 {
+            self.shared.clear();
+        }
     }
 
     /// Hands the outboxes that `front` filled to `back`, whose own are empty, and tells each inbox

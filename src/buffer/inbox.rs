@@ -43,8 +43,12 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Appends an event.
+    /// Appends an event. Where all before it were read, their place is taken.
     pub(crate) fn push(&mut self, kind: EventKind, pipeline: u8, reason: u8, payload: &[u8]) {
+        if self.events == 0 {
+            self.bytes.clear();
+            self.head = 0;
+        }
         let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         let [a, b, c, d] = len.to_le_bytes();
         self.bytes
@@ -182,6 +186,16 @@ mod tests {
         old.append(&mut new);
         assert_eq!(drain(&mut old), [b"2".to_vec(), b"3".to_vec()]);
         assert!(new.is_empty() && new.unread_bytes() == 0);
+    }
+
+    #[test]
+    fn what_was_read_gives_its_place_to_what_follows() {
+        let mut inbox = Inbox::default();
+        for _ in 0..1_000 {
+            inbox.push(EventKind::Data, 0, 0, &[7; 100]);
+            assert_eq!(inbox.pop().map(|event| event.payload.len()), Some(100));
+        }
+        assert!(inbox.memory() < 1_000, "{} bytes", inbox.memory());
     }
 
     #[test]

@@ -38,8 +38,6 @@ pub(crate) struct Record {
     /// Where the payload lies; as much headroom as was asked for precedes it. Of a shared message,
     /// as many bytes as its index says, none of which are there.
     pub(crate) payload: Range<usize>,
-    /// Where the next record begins.
-    pub(crate) next: usize,
 }
 
 /// Room a message takes beside its payload.
@@ -58,6 +56,8 @@ pub(crate) struct Rooms {
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     used: usize,
+    /// Where the record lies that [`next`](Self::next) gives out.
+    at: usize,
     messages: usize,
     payload_bytes: usize,
     /// What the messages take of each reliable window; empty while none does.
@@ -160,8 +160,11 @@ impl Outbox {
         self.payload_bytes += len;
     }
 
-    /// The record at `at`, for `rooms.tail` bytes of tailroom; none at the end.
-    pub(crate) fn record(&self, at: usize, tail: u16) -> Option<Record> {
+    /// The next record, taken by this call; `tail` is its tailroom. None at the end.
+    ///
+    /// A panic while it is handled thus does not bring it back.
+    pub(crate) fn next(&mut self, tail: u16) -> Option<Record> {
+        let at = self.at;
         if at >= self.used {
             return None;
         }
@@ -177,11 +180,14 @@ impl Outbox {
             6 => (RecordKind::Shared, start),
             _ => (RecordKind::RoomWanted, start),
         };
+        self.at = next;
+        if matches!(kind, RecordKind::Message | RecordKind::Shared) {
+            self.messages -= 1;
+        }
         Some(Record {
             kind,
             pipeline,
             payload: start..start + len,
-            next,
         })
     }
 
@@ -200,7 +206,7 @@ impl Outbox {
         self.used == 0
     }
 
-    /// Messages queued.
+    /// Messages queued and not taken.
     pub(crate) fn messages(&self) -> usize {
         self.messages
     }
@@ -208,6 +214,11 @@ impl Outbox {
     /// Payload bytes queued.
     pub(crate) fn payload_bytes(&self) -> usize {
         self.payload_bytes
+    }
+
+    /// Whether the messages, one at least, take of a reliable window.
+    pub(crate) fn is_reliable(&self) -> bool {
+        self.claims.iter().any(|claim| claim.packets > 0)
     }
 
     /// Packets that the messages take of each reliable window; of none where there is no item.
@@ -223,6 +234,7 @@ impl Outbox {
     /// Forgets everything; the memory stays.
     pub(crate) fn clear(&mut self) {
         self.used = 0;
+        self.at = 0;
         self.messages = 0;
         self.payload_bytes = 0;
         self.claims.clear();
@@ -310,21 +322,22 @@ mod tests {
         let mut outbox = Outbox::default();
         queue(&mut outbox, 2, b"hello");
         outbox.wish(RecordKind::Disconnect);
-        let first = outbox.record(0, ROOMS.tail).unwrap();
+        assert_eq!((outbox.messages(), outbox.payload_bytes()), (1, 5));
+        let first = outbox.next(ROOMS.tail).unwrap();
         assert_eq!((first.kind, first.pipeline), (RecordKind::Message, 2));
         assert_eq!(&outbox.bytes()[first.payload.clone()], b"hello");
         assert!(first.payload.start >= usize::from(ROOMS.head));
-        let second = outbox.record(first.next, ROOMS.tail).unwrap();
+        let second = outbox.next(ROOMS.tail).unwrap();
         assert_eq!(second.kind, RecordKind::Disconnect);
-        assert!(outbox.record(second.next, ROOMS.tail).is_none());
-        assert_eq!((outbox.messages(), outbox.payload_bytes()), (1, 5));
+        assert!(outbox.next(ROOMS.tail).is_none());
+        assert_eq!((outbox.messages(), outbox.payload_bytes()), (0, 5));
     }
 
     #[test]
     fn an_opened_message_that_is_not_committed_leaves_nothing() {
         let mut outbox = Outbox::default();
         outbox.open(0, None, ROOMS, 100).0[0] = 1;
-        assert!(outbox.is_empty() && outbox.record(0, ROOMS.tail).is_none());
+        assert!(outbox.is_empty() && outbox.next(ROOMS.tail).is_none());
     }
 
     #[test]

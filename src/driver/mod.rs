@@ -6,6 +6,7 @@
 //!
 //! This floor reads the clock, and speaks Unity Transport's words.
 
+mod bandwidth;
 mod clock;
 mod closing;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
@@ -27,6 +28,7 @@ mod update;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+pub use bandwidth::Bandwidth;
 pub use concurrent::Concurrent;
 use concurrent::PortCost;
 pub use event::NetworkEvent;

@@ -1,5 +1,6 @@
 //! Statistics: counters and facts, as of the last completed update.
 
+use super::bandwidth::Bandwidth;
 use crate::counters::{Flow, HighWater, Traffic};
 use crate::endpoint::EndpointStatistics;
 use crate::interface::InterfaceStatistics;
@@ -20,6 +21,10 @@ pub struct DriverStatistics {
     pub outward: Flow,
     /// Datagrams to the interface (Unity: Tx packets and bytes).
     pub sent: Flow,
+    /// Bytes of `inward` in a second.
+    pub inward_bandwidth: Bandwidth,
+    /// Bytes of `sent` in a second.
+    pub sent_bandwidth: Bandwidth,
     /// How full queues have been.
     pub high_water: HighWater,
     /// Bytes held for all connections: queues, windows, messages that are put together, events.
@@ -59,6 +64,9 @@ impl DriverStatistics {
         self.inward = core.inward;
         self.outward = core.outward;
         self.sent = core.sent;
+        let now = core.site.now.at;
+        self.inward_bandwidth.take(now, self.inward.bytes);
+        self.sent_bandwidth.take(now, self.sent.bytes);
         self.high_water = core.high_water;
         self.stage_times = core.times;
         self.update_times = core.update_times;

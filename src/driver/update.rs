@@ -297,12 +297,10 @@ impl NetworkDriver {
         for index in 0..=helpers {
             let crew = self.crew.clone();
             self.pool.spawn(move || {
-                if index == 0
-                    && let Some(back) = crew.begin()
-                {
-                    job::lead(&crew, back);
-                } else {
+                if index > 0 {
                     crew.assist(job::run);
+                } else if let Some(back) = crew.begin() {
+                    job::lead(&crew, back);
                 }
             });
         }

@@ -293,10 +293,11 @@ impl HalfOpen {
         self.proven += usize::from(progress == Progress::Proven);
     }
 
-    /// The client speaks from another address: the record follows, and its proof begins anew.
-    pub(crate) fn relocate(&mut self, index: u32, path: &Path, proof: AddressProof) {
+    /// The client speaks from another address: the record follows, and its proof begins anew. False
+    /// if the address fits no record.
+    pub(crate) fn relocate(&mut self, index: u32, path: &Path, proof: AddressProof) -> bool {
         let (Some(place), Some(record)) = (Place::of(path), self.records.get_mut(index)) else {
-            return;
+            return false;
         };
         let former = std::mem::replace(&mut record.place, place);
         record.proof = proof;
@@ -305,6 +306,7 @@ impl HalfOpen {
         }
         self.leave_crowd(former.group(), index);
         self.enter_crowd(place.group(), index);
+        true
     }
 
     /// Takes a record out.

@@ -62,20 +62,16 @@ impl Endpoint {
         if is_home {
             record.proof.on_received(stranger.len);
         }
+        let is_followed = matches!(
+            packet,
+            Packet::Request { .. } | Packet::Data { .. } | Packet::Heartbeat { .. }
+        );
+        if !(is_home || is_followed && self.follow(stranger, index)) {
+            return Outcome::Dropped(DropReason::WrongAddress);
+        }
         match packet {
-            Packet::Request { .. } => {
-                if !is_home {
-                    self.follow(stranger, index);
-                }
-                self.request_again(stranger, index)
-            }
-            Packet::Data { .. } | Packet::Heartbeat { .. } => {
-                if !is_home {
-                    self.follow(stranger, index);
-                }
-                self.spoken(stranger, index)
-            }
-            _ if !is_home => Outcome::Dropped(DropReason::WrongAddress),
+            Packet::Request { .. } => self.request_again(stranger, index),
+            Packet::Data { .. } | Packet::Heartbeat { .. } => self.spoken(stranger, index),
             Packet::MtuAck { size, .. } => self.answered(stranger, index, size),
             Packet::Disconnect { .. } => {
                 self.half_open.remove(index);
@@ -90,9 +86,9 @@ impl Endpoint {
 
     /// The client's address has changed; until it has proved one, the last it spoke from is its own
     /// (stock behaviour 4.4). What it proved before was about another address.
-    fn follow(&mut self, stranger: &Stranger<'_>, index: u32) {
+    fn follow(&mut self, stranger: &Stranger<'_>, index: u32) -> bool {
         let proof = AddressProof::unproven(stranger.len);
-        self.half_open.relocate(index, stranger.path, proof);
+        self.half_open.relocate(index, stranger.path, proof)
     }
 
     fn request_again(&mut self, stranger: &mut Stranger<'_>, index: u32) -> Outcome {

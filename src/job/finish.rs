@@ -138,8 +138,7 @@ fn send_replies(back: &mut Back) {
     let core = &mut back.core;
     let mut batch = Batch::new();
     for (path, bytes) in core.replies.iter() {
-        core.sent.entered += 1;
-        core.sent.bytes += u64::try_from(bytes.len()).unwrap_or(0);
+        core.sent.enter(bytes.len());
         let transmit = Transmit {
             to: &path.remote,
             from: path.local,

@@ -27,8 +27,7 @@ pub(crate) fn route(back: &mut Back, batch: &ReceiveBatch, watch: &mut Stopwatch
 fn route_one(back: &mut Back, path: &Path, datagram: &[u8]) {
     let core = &mut back.core;
     let site = &core.site;
-    core.inward.entered += 1;
-    core.inward.bytes += u64::try_from(datagram.len()).unwrap_or(0);
+    core.inward.enter(datagram.len());
     core.arrived += 1;
     let verdict = core.endpoint.route(
         site.now,

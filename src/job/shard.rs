@@ -21,6 +21,17 @@ pub(crate) const NEVER: Deadline = Deadline {
     observed: Timestamp::NEVER,
 };
 
+/// What a job is doing for a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doing {
+    /// It handles a datagram, which was taken from the runs.
+    Packet,
+    /// It handles a message, which was taken from the outbox.
+    Message,
+    /// Neither.
+    Rest,
+}
+
 /// One shard's links, and everything its job needs beside the desk.
 #[derive(Debug)]
 pub(crate) struct Shard {
@@ -37,12 +48,17 @@ pub(crate) struct Shard {
     /// No lane's deadline is earlier. All may be later: it is looked up anew when it has come, so
     /// that serving a few lanes does not cost a look at all of them.
     pub(crate) wake: Deadline,
-    /// Lanes that received something or were opened since they were served last.
+    /// Lanes whose outbox has been flipped and not been read.
+    pub(crate) queued: u64,
+    /// Lanes whose messages wait for what arrives in the same update: the last were reliable, so that
+    /// acknowledgements ride along, or the peer has yet to speak or to prove its address.
+    pub(crate) patient: u64,
+    /// Lanes that received something, were written to or opened since they were served last.
     pub(crate) touched: u64,
     /// Lanes the user has disconnected; carried out by the next update, not by a flush.
     pub(crate) leaving: u64,
-    /// Lane that is being worked on; tells whose fault a panic is.
-    pub(crate) current: Option<usize>,
+    /// What is being done, for which lane: tells whose fault a panic is, and what it costs.
+    pub(crate) current: Option<(usize, Doing)>,
     /// Datagrams to process.
     pub(crate) runs: Runs,
     pub(crate) egress: Egress,
@@ -73,6 +89,8 @@ impl Shard {
             secure: rooms.tail > 0,
             deadlines: Vec::new(),
             wake: NEVER,
+            queued: 0,
+            patient: 0,
             touched: 0,
             leaving: 0,
             current: None,
@@ -117,6 +135,14 @@ impl Shard {
         if let Some(deadline) = self.deadlines.get_mut(lane) {
             deadline.at = deadline.at.min(at);
             self.wake = earlier(self.wake, *deadline);
+        }
+    }
+
+    /// Notes when a lane must be served next.
+    pub(crate) fn set_deadline(&mut self, lane: usize, at: Deadline) {
+        if let Some(deadline) = self.deadlines.get_mut(lane) {
+            *deadline = at;
+            self.wake = earlier(self.wake, at);
         }
     }
 

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use super::shard::Shard;
 use super::site::{Mode, Site};
 use super::timing::Stopwatch;
-use super::{decrypt, process, seal, send};
+use super::{decrypt, process, seal, send, serve};
 use crate::buffer::desk::Desk;
-use crate::counters::DropReason;
 
 /// One shard's work in one slice. It comes back as it went, without the site.
 #[derive(Debug)]
@@ -33,7 +32,6 @@ pub(crate) fn run(mut work: Work) -> Work {
     if *mode != Mode::Slice {
         if catch_unwind(AssertUnwindSafe(|| send::send(shard, desk, &site))).is_err() {
             // The interface panicked: what it was to send is lost, the connections are not.
-            shard.inward.drops.count(DropReason::InternalError);
             send::abandon(shard, desk);
         }
         watch.lap(&mut shard.times.send);
@@ -53,17 +51,15 @@ pub(super) fn process(
         run_stages(shard, desk, site, mode, watch);
     }))
     .is_err()
-    {
-        shard.inward.drops.count(DropReason::InternalError);
-        if shard.current.is_none() {
-            break;
-        }
-        process::end_interrupted_lane(shard, desk);
-    }
+        && process::end_interrupted_lane(shard, desk)
+    {}
 }
 
 fn run_stages(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode, watch: &mut Stopwatch) {
-    if !shard.runs.is_empty() {
+    if mode != Mode::Slice {
+        serve::write_early(shard, desk, site);
+    }
+    if !shard.runs.is_empty() && mode != Mode::Early {
         if !shard.guards.is_empty() {
             watch.lap(&mut shard.times.process);
             decrypt::decrypt(shard, site);
@@ -71,8 +67,11 @@ fn run_stages(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode, watch
         }
         process::handle_packets(shard, desk, site);
     }
+    if matches!(mode, Mode::Last | Mode::Flush) {
+        serve::write(shard, desk, site, !0);
+        serve::settle(shard, desk, site, mode);
+    }
     if mode != Mode::Slice {
-        process::serve(shard, desk, site, mode);
         seal::seal(shard, desk);
     }
 }

@@ -125,9 +125,10 @@ impl Link {
         self.make_way(len, out)
     }
 
-    /// Whether nothing stands between the link and its messages.
+    /// Whether nothing stands between the link and its messages: the peer has spoken, which spares them
+    /// an accept, and proved its address, which spares them a budget.
     #[inline]
-    fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         self.heard() && matches!(self.standing, Standing::Proved)
     }
 

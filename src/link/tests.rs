@@ -236,9 +236,7 @@ impl Bench {
     }
 
     fn flush(&mut self) {
-        let mut at = 0;
-        while let Some(record) = self.outbox.record(at, ROOMS.tail) {
-            at = record.next;
+        while let Some(record) = self.outbox.next(ROOMS.tail) {
             let (mut cx, link, outbox) = self.parts();
             let link = link.unwrap();
             match record.kind {

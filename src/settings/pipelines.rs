@@ -237,11 +237,11 @@ impl NetworkSettingsBuilder {
 
     /// Longest time without an ack after which a reliable packet is sent again, doubling included.
     ///
-    /// After three doublings only the two oldest packets are sent again until something is
-    /// acknowledged, so patience is cheap; and it decides how often a peer is asked before
-    /// `reliable_stall_timeout` ends the connection. With the defaults that is 33 times a minute: where
-    /// 30 % of packets are lost each way, a connection ends by chance once in more than 10⁹ silences.
-    /// With 10 s it would be once in 1,600.
+    /// From one second on only the oldest quarter of what is in flight is sent again until something
+    /// is acknowledged, so patience is cheap; and it decides how often a peer is asked before
+    /// `reliable_stall_timeout` ends the connection. With the defaults that is 33 times a minute:
+    /// where 30 % of packets are lost each way, a connection that waits for one packet ends by chance
+    /// once in more than 10⁹ silences. With 10 s it would be once in 1,600.
     ///
     /// Unit: duration, resolution 1 µs. Default: 2 s, under `Timing::Unity` 200 ms. Range: 1 ms to
     /// 2147483647 ms, and above `minimum_resend_time`.

@@ -12,6 +12,9 @@
 mod command;
 mod committed;
 mod manual;
+#[expect(dead_code, reason = "an example is a program of its own")]
+#[path = "../../examples/secure_client_server.rs"]
+mod tutorial;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

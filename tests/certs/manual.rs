@@ -1,12 +1,13 @@
 //! The commands of Unity's manual ("Encrypted communications", com.unity.transport 2.x), run as they
 //! stand there, and what the library says of the files they make.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Output, Stdio};
 
 use drumfire::{CertificateSummary, VerifyError};
 
-use crate::{Folder, certs, judge, openssl_is_there, out};
+use crate::tutorial::tutorial;
+use crate::{Folder, certs, errors, judge, openssl_is_there, out};
 
 /// The manual's five commands, and the common name its questions are answered with.
 const COMMANDS: [(&str, Option<&str>); 5] = [
@@ -98,6 +99,85 @@ fn a_wrong_common_name_is_refused_with_the_remedy() {
         message.contains("set one of its names as server name"),
         "{message}"
     );
+}
+
+#[test]
+fn the_tutorial_takes_them_on_both_sides_and_says_why_not() {
+    let Some(folder) = as_the_manual_says("manual-tutorial") else {
+        return;
+    };
+    let play = |name: &str| {
+        tutorial(
+            &folder.path("myGameServerCertificate.pem"),
+            &folder.path("myGameServerPrivateKey.pem"),
+            &folder.path("myGameClientCA.pem"),
+            name,
+        )
+    };
+    play("localserver").unwrap();
+    let refused = play("game.example").unwrap_err().to_string();
+    for part in [
+        "the client refuses the server",
+        "the certificate is for `localserver`, not for `game.example`",
+        "set one of its names as server name",
+    ] {
+        assert!(refused.contains(part), "{refused}");
+    }
+}
+
+/// A process that is killed when it is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn serve_client_and_ping_take_them_and_say_why_not() {
+    let Some(folder) = as_the_manual_says("manual-serve") else {
+        return;
+    };
+    let (certificate, key, ca) = (
+        folder.path("myGameServerCertificate.pem"),
+        folder.path("myGameServerPrivateKey.pem"),
+        folder.path("myGameClientCA.pem"),
+    );
+    let drumfire = || Command::new(env!("CARGO_BIN_EXE_drumfire"));
+    let serve = drumfire()
+        .args(["serve", "--bind", "127.0.0.1:0", "--secure", "--echo"])
+        .args(["--certificate", &certificate, "--private-key", &key])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut server = Running(serve.unwrap());
+    let mut line = String::new();
+    let output = server.0.stdout.take().unwrap();
+    BufReader::new(output).read_line(&mut line).unwrap();
+    let rest = line.strip_prefix("listening on ").unwrap();
+    let endpoint = rest.split(',').next().unwrap();
+    let run = |words: &str, name: &str| -> Output {
+        let mut command = drumfire();
+        let mut words = words.split(' ');
+        command.arg(words.next().unwrap()).arg(endpoint).args(words);
+        command.args(["--secure", "--ca", &ca, "--server-name", name]);
+        command.stdin(Stdio::null()).output().unwrap()
+    };
+    let ping = run("ping --count 2", "LocalServer");
+    assert_eq!(ping.status.code(), Some(0), "{}", errors(&ping));
+    assert!(out(&ping).contains("2 of 2 came back"), "{}", out(&ping));
+    let client = run("client --clients 3 --duration 0.5", "localserver");
+    assert_eq!(client.status.code(), Some(0), "{}", errors(&client));
+    for command in ["ping --count 2", "client --clients 3 --duration 0.5"] {
+        let wrong = run(command, "game.example");
+        let said = out(&wrong) + &errors(&wrong);
+        assert_ne!(wrong.status.code(), Some(0), "{command}: {said}");
+        for part in ["`localserver`, not for `game.example`", "--server-name"] {
+            assert!(said.contains(part), "{command}: {said}");
+        }
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod replay;
 )]
 #[path = "../support/mod.rs"]
 mod support;
+mod wraps;
 
 use differences::{DIFFERENCES, Difference};
 use recording::{Recording, Role};
@@ -159,8 +160,7 @@ replays! {
     unreliable_reorder: client server;
 }
 
-/// Recordings of long runs, of which only the last packets are kept: the chains' own tests replay
-/// them from their first message.
+/// Recordings of long runs, of which only the last packets are kept: [`wraps`] replays them.
 const WRAPS: [&str; 3] = [
     "wrap_fragmentation",
     "wrap_reliable",

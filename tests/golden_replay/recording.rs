@@ -180,6 +180,30 @@ impl Recording {
             .unwrap_or(0)
     }
 
+    /// The tick of the last packet.
+    pub(crate) fn last_packet(&self) -> u64 {
+        let ticks = self.packets.iter().map(|packet| packet.tick);
+        ticks.max().unwrap_or(0)
+    }
+
+    /// The tick of the first packet that is kept of a long run, behind those of its handshake.
+    pub(crate) fn kept_from(&self) -> u64 {
+        let ticks = self.packets.iter().map(|packet| packet.tick);
+        ticks.filter(|tick| *tick > 0).min().unwrap_or(0)
+    }
+
+    /// Packets.
+    pub(crate) fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// Messages the server got in a long run, of which the events are not kept.
+    pub(crate) fn received_by_the_server(&self) -> u32 {
+        let summary = self.events.iter().find(|event| event.side == "summary");
+        let count = summary.and_then(|event| event.detail.get("server_rx")?.as_u64());
+        count.and_then(|count| count.try_into().ok()).unwrap()
+    }
+
     /// What our side's application does in `tick`, in order.
     pub(crate) fn actions(&self, role: Role, tick: u64) -> Vec<Action> {
         let mut actions = Vec::new();
@@ -229,7 +253,7 @@ impl Recording {
     }
 
     /// The tick of our side's Disconnect call: that of the connection's last Disconnect packet.
-    fn closes_at(&self, role: Role) -> Option<u64> {
+    pub(crate) fn closes_at(&self, role: Role) -> Option<u64> {
         if NOBODY_CALLED.contains(&self.scenario.as_str()) {
             return None;
         }

@@ -296,7 +296,7 @@ fn diff<A, B>(
 }
 
 /// Gives a packet another token, if it bears `from`.
-fn exchange(mut bytes: Vec<u8>, from: Token, to: Token) -> Vec<u8> {
+pub(crate) fn exchange(mut bytes: Vec<u8>, from: Token, to: Token) -> Vec<u8> {
     if peek_token(&bytes).is_some_and(|(_, token)| token == from) {
         let at = if bytes.starts_with(b"UTP") { 5 } else { 1 };
         bytes[at..at + 8].copy_from_slice(&to.0);
@@ -304,7 +304,7 @@ fn exchange(mut bytes: Vec<u8>, from: Token, to: Token) -> Vec<u8> {
     bytes
 }
 
-fn send_on(
+pub(crate) fn send_on(
     driver: &mut NetworkDriver,
     pipeline: NetworkPipeline,
     connection: NetworkConnection,
@@ -315,7 +315,7 @@ fn send_on(
     guard.end_send()
 }
 
-fn reason_name(reason: DisconnectReason) -> &'static str {
+pub(crate) fn reason_name(reason: DisconnectReason) -> &'static str {
     match reason {
         DisconnectReason::Timeout => "Timeout",
         DisconnectReason::MaxConnectionAttempts => "MaxConnectionAttempts",

@@ -4,7 +4,8 @@ use drumfire::error::SendError;
 use drumfire::id::StageId::{Fragmentation, ReliableSequenced, UnreliableSequenced};
 use drumfire::interface::Conditions;
 
-use crate::support::{Event, FRAME, Net, World, ms, pattern, settings};
+use crate::raw::Raw;
+use crate::support::{Event, FRAME, Net, SERVER, World, ms, pattern, settings};
 use crate::{messages, send};
 
 #[test]
@@ -93,4 +94,82 @@ fn a_message_of_megabytes_arrives_and_tells_how_far_it_has_come() {
     assert_eq!(unsent, 0);
     // 1,454 packets through a window of 64, one round trip a tick.
     assert!(ticks < 40, "{ticks} ticks of {FRAME:?}");
+}
+
+#[test]
+fn j4_through_drivers_a_lost_fragment_costs_its_message_and_no_other() {
+    for lost in 0..9_u64 {
+        let net = Net::rough(1, Conditions::default());
+        // An update a packet, so that each has its own weather.
+        let slow = || settings().fragmentation_payload_capacity(3_000);
+        let mut world = World::on(net, 1, slow(), slow());
+        let pipeline = world.create_pipeline(&[Fragmentation]);
+        let (ours, theirs) = world.connect_proved(0);
+        let tap = world.net.tap();
+        for number in 0..3_u8 {
+            send(&mut world.clients[0], pipeline, ours, &[number; 3_000]).unwrap();
+        }
+        // The client's nine packets are carried one by one, but for the one.
+        world.net.weather().set_conditions(Conditions::lossy(1.0));
+        world.clients[0].update();
+        world.net.weather().set_conditions(Conditions::default());
+        let packets: Vec<_> = tap
+            .take()
+            .into_iter()
+            .filter(|one| one.to == SERVER)
+            .collect();
+        assert_eq!(packets.len(), 9);
+        for (_, packet) in (0..).zip(packets).filter(|(number, _)| *number != lost) {
+            world.net.inject(packet.from, packet.to, &packet.bytes);
+        }
+        world.run(2);
+        let received = messages(world.server.events_of(theirs));
+        let firsts: Vec<u64> = received.iter().map(|message| message[0].into()).collect();
+        let expected: Vec<u64> = (0..3).filter(|number| *number != lost / 3).collect();
+        assert_eq!(firsts, expected, "packet {lost} was lost");
+    }
+}
+
+#[test]
+fn j8_j9_r28_partial_through_drivers_what_does_not_become_a_message_is_given_up() {
+    const FIRST: u16 = 0x8000;
+    let mut world = World::new(0);
+    let pipeline = world.create_pipeline(&[Fragmentation]);
+    let raw = Raw::connect(&mut world);
+    let fragment = |header: u16, len: usize| [&header.to_le_bytes(), &*pattern(len)].concat();
+    // J8: four packets are more than the 4,096 bytes a message may have.
+    raw.send(pipeline, &fragment(FIRST, 1_300));
+    for number in 1..4 {
+        raw.send(pipeline, &fragment(number, 1_300));
+    }
+    world.tick();
+    let incomplete = |world: &mut World| {
+        let driver = &mut world.server.driver;
+        driver
+            .pipeline_statistics(pipeline, raw.connection)
+            .incomplete
+    };
+    assert_eq!(incomplete(&mut world), 1);
+    // J9: by age. A message that is begun and not continued for ten seconds is gone.
+    raw.send(pipeline, &fragment(FIRST | 100, 10));
+    let ticks = world.drive_until(700, |world| {
+        raw.heartbeat();
+        incomplete(world) == 2
+    });
+    let age = FRAME * u32::try_from(ticks).unwrap();
+    assert!((ms(10_000)..ms(10_100)).contains(&age), "{age:?}");
+    // And by count: of a hundred messages that are begun, few are kept.
+    for number in 0..100 {
+        raw.send(pipeline, &fragment(FIRST | (200 + 2 * number), 10));
+        world.tick();
+    }
+    assert!(incomplete(&mut world) >= 2 + 84);
+    assert_eq!(world.server.events_of(raw.connection), []);
+    // A whole one goes through all the same.
+    raw.send(pipeline, &fragment(FIRST | 0x4000 | 1_000, 10));
+    world.tick();
+    assert_eq!(
+        messages(world.server.events_of(raw.connection)),
+        [pattern(10)]
+    );
 }

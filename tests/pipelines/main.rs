@@ -8,14 +8,31 @@
     reason = "these helpers serve tests only"
 )]
 
+mod as_receiver;
+mod as_sender;
 mod congestion;
 mod delivery;
 mod fragments;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+#[expect(
+    dead_code,
+    reason = "each test program uses its part of the identities"
+)]
+#[path = "../secure/identities.rs"]
+mod identities;
 mod linger;
+mod lossy;
 mod memory;
+mod own_stages;
 mod priorities;
+mod raw;
 mod reliable;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod secure;
+mod simulator;
 mod stages;
+mod stock;
+mod storm;
 #[expect(
     dead_code,
     unused_imports,
@@ -23,7 +40,6 @@ mod stages;
 )]
 #[path = "../support/mod.rs"]
 mod support;
-mod transfer;
 mod tuning;
 
 use drumfire::error::SendError;

@@ -3,7 +3,7 @@
 use drumfire::id::StageId::{ReliableSequenced, Simulator, UnreliableSequenced};
 use drumfire::settings::{NetworkSettings, NetworkSettingsBuilder, SimulatorParameters, Timing};
 
-use crate::support::{World, ms, settings};
+use crate::support::{SERVER, World, ms, settings};
 use crate::{messages, send};
 
 #[test]
@@ -168,6 +168,69 @@ fn p5_the_measured_loss_is_the_simulators() {
     assert!((918..=1_082).contains(&sent.simulated_drops), "{sent:?}");
     assert!(seen.missing.abs_diff(sent.simulated_drops) <= 2, "{seen:?}");
     assert!((248..=352).contains(&seen.duplicates), "{seen:?}");
+}
+
+#[test]
+fn p4_sizes_sum_to_the_total_and_the_bandwidth_is_that_of_one_second() {
+    let mut world = World::new(1);
+    let pipeline = world.create_pipeline(&[UnreliableSequenced]);
+    let (ours, theirs) = world.connect_proved(0);
+    let tap = world.net.tap();
+    let before = world.server.driver.statistics().inward;
+    let mut carried: Vec<Vec<usize>> = Vec::new();
+    // Three seconds, 16 ms each; the second one has the most.
+    for tick in 0..3_000 / 16_usize {
+        let messages = if (63..126).contains(&tick) { 9 } else { 3 };
+        for number in 0..messages {
+            let message = vec![0; (97 * tick + 211 * number) % 1_388];
+            send(&mut world.clients[0], pipeline, ours, &message).unwrap();
+        }
+        world.tick();
+        world.server.events_of(theirs);
+        let to_server = tap.take().into_iter().filter(|one| one.to == SERVER);
+        carried.push(to_server.map(|one| one.bytes.len()).collect());
+    }
+    let statistics = world.server.driver.statistics();
+    let all: Vec<usize> = carried.concat();
+    let (sizes, earlier) = (statistics.inward.sizes, before.sizes);
+    for (class, (least, most)) in [
+        (0, 128),
+        (128, 256),
+        (256, 512),
+        (512, 1_024),
+        (1_024, 1_473),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let there = all
+            .iter()
+            .filter(|len| (least..most).contains(*len))
+            .count();
+        let counted = sizes.classes()[class] - earlier.classes()[class];
+        assert_eq!(
+            usize::try_from(counted).unwrap(),
+            there,
+            "{least} to {most}"
+        );
+    }
+    assert_eq!(sizes.number(), statistics.inward.entered);
+    assert_eq!(sizes.largest() as usize, *all.iter().max().unwrap());
+    let bytes = statistics.inward.bytes - before.bytes;
+    assert_eq!(usize::try_from(bytes).unwrap(), all.iter().sum::<usize>());
+    let mean = statistics.inward.bytes as f64 / statistics.inward.entered as f64;
+    assert!((sizes.mean() - mean).abs() < 1e-6);
+    // A second is 62 or 63 ticks, whatever tenth it begins with.
+    let busiest = |ticks: usize| {
+        let of_window = |window: &[Vec<usize>]| window.iter().flatten().sum::<usize>();
+        carried.windows(ticks).map(of_window).max().unwrap()
+    };
+    let most = usize::try_from(statistics.inward_bandwidth.most).unwrap();
+    assert!((busiest(56)..=busiest(63)).contains(&most), "{most}");
+    let burst = usize::try_from(statistics.inward_bandwidth.largest_burst).unwrap();
+    assert_eq!(burst, busiest(1));
+    let sent = world.clients[0].driver.statistics().sent_bandwidth;
+    assert_eq!(sent.most, statistics.inward_bandwidth.most);
 }
 
 #[test]

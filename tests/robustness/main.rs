@@ -13,6 +13,7 @@
 mod admission;
 mod amplification;
 mod ending;
+mod interface;
 mod jobs;
 mod roaming;
 #[expect(dead_code, reason = "each test program uses its part of the support")]

@@ -238,3 +238,21 @@ proptest! {
         prop_assert_eq!(world.endpoint.deadline(), Timestamp::NEVER);
     }
 }
+
+#[test]
+fn r20_what_fits_no_record_is_not_answered_from_another_address_budget() {
+    let mut world = world(AddressValidation::On, 1, 0);
+    let request = |name, payload| Step::Request {
+        from: 2,
+        name,
+        payload,
+    };
+    let elsewhere = Step::Data {
+        from: 6,
+        name: 1,
+        len: 1,
+    };
+    take(&mut world, vec![request(2, 0), request(1, 14), elsewhere]);
+    world.assert_conserved();
+    assert_eq!(world.sent.get(&peer(6).remote), None);
+}

@@ -22,7 +22,7 @@ mod round_trip;
 mod send;
 
 use receive::{Arrival, ReceiveWindow};
-use send::{AckOutcome, Loss, PROBES, SendWindow};
+use send::{AckOutcome, Expired, Loss, SendWindow};
 
 use super::packet::{Context, Lower, MessageSink, Packet, PacketSink, StageRefusal, Upper};
 use super::statistics::PipelineStatistics;
@@ -293,23 +293,25 @@ impl Reliable {
         sink: &mut dyn PacketSink,
     ) {
         let timing = cx.parameters.timing;
-        let timeout = self.send.resend_timeout(cx.parameters);
+        let timeouts = self.send.timeouts(cx.parameters);
+        let most = usize::from(cx.parameters.max_resends.max(1));
         let mut left = match timing {
-            Timing::Prompt if self.send.is_probing(timing) => PROBES,
-            Timing::Prompt => usize::from(cx.parameters.max_resends.max(1)),
+            Timing::Prompt if self.send.is_probing(cx.parameters) => most.min(self.send.probes()),
+            Timing::Prompt => most,
             Timing::Unity => usize::MAX,
         };
-        let (mut from, mut expired) = (0, false);
+        let (mut from, mut expired) = (0, Expired::default());
         let mut buffer = cx.buffers.take(self.headroom + Store::MAX_LEN);
         while left > 0
             && cx.throttle.admits_resend()
-            && let Some((number, copy, loss)) = self.send.take_lost(from, cx.now, timeout, timing)
+            && let Some((number, copy, loss)) = self.send.take_lost(from, cx.now, timeouts, timing)
         {
             left -= 1;
             from = number + 1;
             self.counters.resent += 1;
             match loss {
-                Loss::Expired => expired = true,
+                Loss::Expired { first: true } => expired.first = true,
+                Loss::Expired { first: false } => expired.again = true,
                 Loss::Overtaken => self.counters.fast_resent += 1,
             }
             cx.throttle.on_resent(copy.len());

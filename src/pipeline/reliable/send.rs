@@ -12,6 +12,11 @@
 //! transmissions later has been acknowledged. Only packets that were sent once take part in that and
 //! in measuring: of the others nobody knows which copy was acknowledged (Karn).
 //!
+//! The resend time doubles twice over. For packets that were resent it doubles while nothing at all is
+//! acknowledged. For packets that were sent once it doubles while none of *them* is acknowledged in
+//! time: on a way that has become longer than the resend time all packets are resent before their ack,
+//! and none could ever be measured (RFC 6298 §5.7).
+//!
 //! Numbers have 64 bits and begin at 0. Nothing an ack says can move anything but forward, and an ack
 //! for a number that was never sent moves nothing (R27).
 
@@ -29,14 +34,20 @@ use crate::wire::reliable::ReliableRepr;
 /// Packets acknowledged past one that is not, before it counts as lost. RFC 9002 §6.1.1.
 const REORDERING: u64 = 3;
 
-/// Doublings of the resend time after which the path is asked with a few packets alone.
-const PROBING: u8 = 3;
+/// Resend time from which on the path is asked with a few packets alone. Shorter silences end sooner if
+/// everything is sent again.
+const PROBING: Duration = Duration::from_secs(1);
 
-/// Packets it is asked with: one alone may be the one that is lost. RFC 9002 §6.2.4.
-pub(super) const PROBES: usize = 2;
+/// Fewest packets it is asked with: one alone may be the one that is lost. RFC 9002 §6.2.4.
+const PROBES: usize = 2;
 
 /// Most doublings of the resend time.
 const MAX_BACKOFF: u8 = 16;
+
+/// Longest that doubling makes the time of a packet that was sent once: the round trip of a satellite
+/// and a crowded mobile network. A peer with a smaller window than ours drops what lies beyond it, and
+/// never acknowledges the first transmission of it.
+const PATIENT: Duration = Duration::from_secs(2);
 
 /// Unity looks records up by 16-bit numbers: from here on it finds none.
 ///
@@ -75,10 +86,45 @@ pub(super) enum AckOutcome {
 /// Why a packet is to be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
-    /// Its time is up.
-    Expired,
+    /// Its time is up; for the `first` time, or again.
+    Expired { first: bool },
     /// Later ones were acknowledged.
     Overtaken,
+}
+
+/// To which packets a timer put an end.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Expired {
+    /// To some that were sent once.
+    pub(super) first: bool,
+    /// To some that were resent before.
+    pub(super) again: bool,
+}
+
+impl Expired {
+    fn any(self) -> bool {
+        self.first || self.again
+    }
+}
+
+/// Times without an ack after which a packet is sent again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timeouts {
+    /// One that was sent once.
+    first: Duration,
+    /// One that was resent before.
+    again: Duration,
+}
+
+impl Timeouts {
+    fn expiry(self, entry: &InFlight) -> Timestamp {
+        let timeout = if entry.sent_once {
+            self.first
+        } else {
+            self.again
+        };
+        entry.last_sent.just_after(timeout)
+    }
 }
 
 /// Packets that are not acknowledged yet.
@@ -99,8 +145,12 @@ pub(super) struct SendWindow {
     transmissions: u64,
     /// Newest transmission known to have arrived.
     arrived: u64,
+    /// Doublings for packets that were resent.
     backoff: u8,
     backed_off: Timestamp,
+    /// Doublings for packets that were sent once.
+    patience: u8,
+    grew_patient: Timestamp,
     /// No packet expires before.
     timer: Timestamp,
     /// Whether acks have come that may have overtaken a packet.
@@ -125,6 +175,8 @@ impl SendWindow {
             arrived: 0,
             backoff: 0,
             backed_off: Timestamp::ZERO,
+            patience: 0,
+            grew_patient: Timestamp::ZERO,
             timer: Timestamp::NEVER,
             overtaking: false,
             waiting_since: Timestamp::NEVER,
@@ -230,9 +282,8 @@ impl SendWindow {
         }
         self.unsent += 1;
         self.waiting_since = self.waiting_since.min(now);
-        self.timer = self
-            .timer
-            .min(now.just_after(self.resend_timeout(parameters)));
+        let timeout = self.timeouts(parameters).first;
+        self.timer = self.timer.min(now.just_after(timeout));
     }
 
     /// The acknowledging half of a header.
@@ -258,6 +309,7 @@ impl SendWindow {
         // What was superseded is acknowledged all the same.
         let mut progress = self.delivery == Delivery::Latest && acked > self.acked;
         self.acked = self.acked.max(acked);
+        let mut in_time = progress;
         for number in self.oldest..=acked {
             let distance = usize::try_from(acked - number).unwrap_or(usize::MAX);
             if !header.mask.contains(distance) {
@@ -270,6 +322,7 @@ impl SendWindow {
                 bytes += copy.len();
                 store.remove(copy);
                 progress = true;
+                in_time |= entry.sent_once;
                 if entry.sent_once && entry.transmission > self.arrived {
                     self.arrived = entry.transmission;
                     self.overtaking = true;
@@ -292,7 +345,11 @@ impl SendWindow {
         } else {
             now
         };
-        if self.backoff > 0 || self.oldest >= self.unsent {
+        let was_patient = in_time && self.patience > 0;
+        if was_patient {
+            self.patience = 0;
+        }
+        if was_patient || self.backoff > 0 || self.oldest >= self.unsent {
             self.backoff = 0;
             self.wind(parameters);
         }
@@ -351,8 +408,17 @@ impl SendWindow {
     }
 
     /// Whether nothing was acknowledged for so long that a few packets are to find out why.
-    pub(super) fn is_probing(&self, timing: Timing) -> bool {
-        timing == Timing::Prompt && self.backoff >= PROBING
+    pub(super) fn is_probing(&self, parameters: &Parameters) -> bool {
+        parameters.timing == Timing::Prompt
+            && self.backoff > 0
+            && self.timeouts(parameters).again >= PROBING
+    }
+
+    /// Packets that are to find it out: a quarter of those in flight, as one that arrives brings all
+    /// the others.
+    pub(super) fn probes(&self) -> usize {
+        let in_flight = usize::try_from(self.unsent - self.oldest).unwrap_or(0);
+        (in_flight / 4).max(PROBES)
     }
 
     /// Whether a packet may be lost.
@@ -365,14 +431,16 @@ impl SendWindow {
         &mut self,
         from: i64,
         now: Timestamp,
-        timeout: Duration,
+        timeouts: Timeouts,
         timing: Timing,
     ) -> Option<(i64, &Block, Loss)> {
         let arrived = self.arrived;
         let lost = |entry: &InFlight| {
             entry.copy.as_ref()?;
-            if now >= entry.last_sent.just_after(timeout) {
-                return Some(Loss::Expired);
+            if now >= timeouts.expiry(entry) {
+                return Some(Loss::Expired {
+                    first: entry.sent_once,
+                });
             }
             let overtaken = timing == Timing::Prompt && arrived >= entry.transmission + REORDERING;
             overtaken.then_some(Loss::Overtaken)
@@ -396,24 +464,29 @@ impl SendWindow {
         Some((number, entry.copy.as_ref()?, loss))
     }
 
-    /// All losses up to now were resent, or as many as may be; `expired` says whether a timer did it.
+    /// All losses up to now were resent, or as many as may be; `expired` says whether a timer did it,
+    /// and to packets of which kind.
     pub(super) fn settle(
         &mut self,
-        expired: bool,
+        expired: Expired,
         complete: bool,
         now: Timestamp,
         parameters: &Parameters,
     ) {
-        if expired
-            && parameters.timing == Timing::Prompt
-            && now >= self.backed_off + self.resend_timeout(parameters)
-        {
-            self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
-            self.backed_off = now;
+        let timeouts = self.timeouts(parameters);
+        if parameters.timing == Timing::Prompt {
+            if expired.any() && now >= self.backed_off + timeouts.again {
+                self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
+                self.backed_off = now;
+            }
+            if expired.first && now >= self.grew_patient + timeouts.first {
+                self.patience = (self.patience + 1).min(MAX_BACKOFF);
+                self.grew_patient = now;
+            }
         }
-        if expired && self.is_probing(parameters.timing) {
+        if expired.any() && self.is_probing(parameters) {
             self.overtaking = false;
-            self.timer = now.just_after(self.resend_timeout(parameters));
+            self.timer = now.just_after(self.timeouts(parameters).again);
         } else if complete {
             self.overtaking = false;
             self.wind(parameters);
@@ -424,7 +497,7 @@ impl SendWindow {
 
     /// Sets the timer to the first packet that expires.
     fn wind(&mut self, parameters: &Parameters) {
-        let timeout = self.resend_timeout(parameters);
+        let timeouts = self.timeouts(parameters);
         let oldest = usize::try_from(self.oldest - self.first).unwrap_or(usize::MAX);
         let sent = usize::try_from(self.unsent - self.first).unwrap_or(0);
         self.timer = self
@@ -433,14 +506,21 @@ impl SendWindow {
             .take(sent)
             .skip(oldest)
             .filter(|entry| entry.copy.is_some())
-            .map(|entry| entry.last_sent.just_after(timeout))
+            .map(|entry| timeouts.expiry(entry))
             .min()
             .unwrap_or(Timestamp::NEVER);
     }
 
-    /// Time without an ack after which a packet is sent again.
-    pub(super) fn resend_timeout(&self, parameters: &Parameters) -> Duration {
-        self.trip.resend_timeout(parameters, self.backoff)
+    /// Times without an ack after which packets are sent again.
+    pub(super) fn timeouts(&self, parameters: &Parameters) -> Timeouts {
+        let timeout = self.trip.resend_timeout(parameters, 0);
+        Timeouts {
+            first: self
+                .trip
+                .resend_timeout(parameters, self.patience)
+                .min(timeout.max(PATIENT)),
+            again: self.trip.resend_timeout(parameters, self.backoff),
+        }
     }
 
     /// When a packet may be lost, at the earliest.
@@ -457,7 +537,7 @@ impl SendWindow {
         &self,
         parameters: &Parameters,
     ) -> crate::pipeline::statistics::RoundTripStatistics {
-        self.trip.statistics(parameters, self.backoff)
+        self.trip.statistics(parameters, self.patience)
     }
 
     /// Gives memory back that an idle window does not need.
