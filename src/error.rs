@@ -357,6 +357,22 @@ pub enum PipelineError {
         /// Bytes of a packet behind the transport's headers.
         room: usize,
     },
+    /// The stage works on messages of one packet: parts of one would overtake or supersede each other.
+    #[error(
+        "`{stage}` takes messages of one packet: leave out `Fragmentation`, or use `ReliableSequenced`"
+    )]
+    Fragmented {
+        /// Its name.
+        stage: &'static str,
+    },
+    /// The pipeline was not created on this driver.
+    #[error("pipeline {id} does not exist: this driver has {count}")]
+    UnknownPipeline {
+        /// The handle's id.
+        id: u8,
+        /// Pipelines of the driver.
+        count: u8,
+    },
     /// An id is one byte, and 0 is no pipeline.
     #[error("255 pipelines exist already")]
     TooMany,

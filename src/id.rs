@@ -124,6 +124,12 @@ pub enum StageId {
     UnreliableSequenced,
     /// Delivers everything once and in order.
     ReliableSequenced,
+    /// Delivers everything once, each message as soon as it arrives. Between drumfire peers, and
+    /// without fragmentation.
+    ReliableUnordered,
+    /// Delivers the newest message, whatever is lost: one that a newer one has superseded is not sent
+    /// again, and not delivered behind it. Between drumfire peers, and without fragmentation.
+    ReliableLatest,
     /// Splits messages larger than a packet.
     Fragmentation,
     /// Delays, drops and duplicates, for testing.
@@ -133,12 +139,14 @@ pub enum StageId {
 }
 
 impl StageId {
-    /// Unity's name of the stage.
+    /// Name of the stage: Unity's, where it has one.
     pub fn name(self) -> &'static str {
         match self {
             Self::Null => "Null",
             Self::UnreliableSequenced => "UnreliableSequenced",
             Self::ReliableSequenced => "ReliableSequenced",
+            Self::ReliableUnordered => "ReliableUnordered",
+            Self::ReliableLatest => "ReliableLatest",
             Self::Fragmentation => "Fragmentation",
             Self::Simulator => "Simulator",
             Self::Custom(_) => "Custom",

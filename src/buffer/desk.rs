@@ -6,6 +6,7 @@
 //!
 //! The lane locks serve `claim` alone. Whoever owns the desk goes around them without cost.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
@@ -91,6 +92,8 @@ pub(crate) struct Desk {
     pub(crate) outboxes: Vec<Mutex<Outbox>>,
     pub(crate) snapshots: Vec<Snapshot>,
     pub(crate) windows: Windows,
+    /// Messages for many connections, whose outboxes name them by their place here.
+    pub(crate) shared: Vec<Arc<Vec<u8>>>,
     /// Lanes whose inbox may hold events.
     pub(crate) ready: u64,
     pub(crate) marks: Marks,
@@ -183,6 +186,9 @@ impl Desk {
     /// Says that the outboxes of these lanes are empty.
     pub(crate) fn clear_written(&mut self, lanes: u64) {
         *self.marks.written.get_mut() &= !lanes;
+        if self.written() == 0 {
+            self.shared.clear();
+        }
     }
 
     /// Hands the outboxes that `front` filled to `back`, whose own are empty, and tells each inbox
@@ -190,6 +196,7 @@ impl Desk {
     pub(crate) fn flip_outboxes(front: &mut Self, back: &mut Self) {
         if front.written() != 0 {
             std::mem::swap(&mut front.outboxes, &mut back.outboxes);
+            std::mem::swap(&mut front.shared, &mut back.shared);
             std::mem::swap(front.marks.written.get_mut(), back.marks.written.get_mut());
             for lane in lanes_of(back.written()) {
                 if let Some(outbox) = back.outboxes.get_mut(lane) {

@@ -26,6 +26,8 @@ pub(crate) enum RecordKind {
     Vouched = 4,
     /// The application waits until a pipeline's window has room again.
     RoomWanted = 5,
+    /// Send a message that lies with the desk, once for many connections.
+    Shared = 6,
 }
 
 /// One record, as offsets into its outbox.
@@ -33,7 +35,8 @@ pub(crate) enum RecordKind {
 pub(crate) struct Record {
     pub(crate) kind: RecordKind,
     pub(crate) pipeline: u8,
-    /// Where the payload lies; as much headroom as was asked for precedes it.
+    /// Where the payload lies; as much headroom as was asked for precedes it. Of a shared message,
+    /// as many bytes as its index says, none of which are there.
     pub(crate) payload: Range<usize>,
 }
 
@@ -124,13 +127,37 @@ impl Outbox {
     }
 
     fn wish_on(&mut self, kind: RecordKind, pipeline: u8) {
+        self.push_header(kind, pipeline, 0);
+    }
+
+    fn push_header(&mut self, kind: RecordKind, pipeline: u8, len: usize) {
         if self.bytes.len() < self.used + HEADER {
             self.bytes.resize(self.used + HEADER, 0);
         }
         if let Some(header) = self.bytes.get_mut(self.used..self.used + HEADER) {
-            header.copy_from_slice(&header_bytes(kind, pipeline, 0, 0));
+            header.copy_from_slice(&header_bytes(kind, pipeline, 0, len));
         }
         self.used += HEADER;
+    }
+
+    /// Queues a message of `len` bytes that lies elsewhere, under `index`; it takes `packets` of a
+    /// window.
+    pub(crate) fn share(
+        &mut self,
+        pipeline: u8,
+        window: Option<(WindowIndex, usize)>,
+        index: usize,
+        len: usize,
+    ) {
+        if let Some((window, packets)) = window
+            && let Some(claim) = claim_of(&mut self.claims, window)
+        {
+            let packets = u16::try_from(packets).unwrap_or(u16::MAX);
+            claim.packets = claim.packets.saturating_add(packets);
+        }
+        self.push_header(RecordKind::Shared, pipeline, index);
+        self.messages += 1;
+        self.payload_bytes += len;
     }
 
     /// The next record, taken by this call; `tail` is its tailroom. None at the end.
@@ -150,10 +177,11 @@ impl Outbox {
             2 => (RecordKind::Disconnect, start),
             3 => (RecordKind::Accepted, start),
             4 => (RecordKind::Vouched, start),
+            6 => (RecordKind::Shared, start),
             _ => (RecordKind::RoomWanted, start),
         };
         self.at = next;
-        if kind == RecordKind::Message {
+        if matches!(kind, RecordKind::Message | RecordKind::Shared) {
             self.messages -= 1;
         }
         Some(Record {

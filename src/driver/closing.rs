@@ -13,9 +13,11 @@ const VIRTUAL_UPDATES: u32 = 16;
 impl NetworkDriver {
     /// Closes the driver. The same as dropping it.
     ///
-    /// What was sent before still leaves; nobody else is let in; every peer is told, by
+    /// What was sent before still leaves, and reliable data has the settings' `linger` to arrive; nobody
+    /// else is let in; every peer is told, by
     /// `disconnect_copies` packets (three within 50 ms, by default), since none is acknowledged. That
-    /// takes up to 60 ms if there are connections, and none otherwise. No event follows.
+    /// takes up to 60 ms if there are connections, `linger` more where reliable data is not acknowledged,
+    /// and no time otherwise. No event follows.
     pub fn close(self) {}
 
     fn say_farewell(&mut self) {
@@ -24,7 +26,11 @@ impl NetworkDriver {
         self.with_site(|site| site.rules.listening = false);
         let Some(back) = &mut self.home else { return };
         back.leave_all();
-        let until = self.clock.peek() + FAREWELL;
+        let linger = self.settings.limits().linger;
+        let until = self.clock.peek() + FAREWELL + linger;
+        let frame = self.settings.connection().fixed_frame_time;
+        let frames = frame.map_or(0, |frame| linger.as_micros() / frame.as_micros().max(1));
+        let updates = VIRTUAL_UPDATES.saturating_add(u32::try_from(frames).unwrap_or(u32::MAX));
         for round in 0.. {
             self.update();
             let left = until.since(self.clock.peek());
@@ -33,7 +39,7 @@ impl NetworkDriver {
                 .as_ref()
                 .is_none_or(|back| back.core.endpoint.is_empty());
             let late = if self.clock.is_virtual() {
-                round >= VIRTUAL_UPDATES
+                round >= updates
             } else {
                 left.is_zero()
             };

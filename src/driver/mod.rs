@@ -264,6 +264,23 @@ impl NetworkDriver {
         self.front.begin_send(pipeline, connection, required)
     }
 
+    /// Sends one message to many connections: the payload is stored once until the jobs make their
+    /// packets, so the cost of the call does not depend on its length. Returns who was refused, and why,
+    /// as [`begin_send_with`](Self::begin_send_with) and [`SendGuard::end_send`] would; empty if
+    /// nobody was.
+    ///
+    /// A connection that is listed twice is sent the message twice. For each connection it counts
+    /// like a message of its own: against its windows, budgets and congestion window.
+    #[must_use = "those who were refused do not get the message"]
+    pub fn broadcast(
+        &mut self,
+        connections: &[NetworkConnection],
+        pipeline: NetworkPipeline,
+        payload: &[u8],
+    ) -> Vec<(NetworkConnection, SendError)> {
+        self.front.broadcast(connections, pipeline, payload)
+    }
+
     /// Leaves a connection, after what was sent before. Its state reads disconnected at once, and no
     /// event follows; the peer learns of it by the next update. Harmless if it is gone already.
     pub fn disconnect(&mut self, connection: NetworkConnection) {

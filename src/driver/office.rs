@@ -4,6 +4,7 @@
 //! same: accept, pop, send, disconnect, ask. No call here waits for an update in flight.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -25,6 +26,8 @@ pub(crate) struct Office {
     pub(crate) shape: Shape,
     /// Where the global pop goes on.
     cursor: usize,
+    /// Messages for many connections, those that have left to be written over.
+    lent: Vec<Arc<Vec<u8>>>,
 }
 
 impl Office {
@@ -34,6 +37,7 @@ impl Office {
             incoming: VecDeque::new(),
             shape,
             cursor: 0,
+            lent: Vec::new(),
         }
     }
 
@@ -210,6 +214,82 @@ impl Office {
             lane,
         }
         .begin(outbox, pipeline, required)
+    }
+
+    /// Queues one message for many connections. Returns who was refused, and why.
+    pub(crate) fn broadcast(
+        &mut self,
+        connections: &[NetworkConnection],
+        pipeline: NetworkPipeline,
+        payload: &[u8],
+    ) -> Vec<(NetworkConnection, SendError)> {
+        let message = self.lend(payload);
+        let refused = connections.iter().filter_map(|connection| {
+            let refusal = self.share(*connection, pipeline, &message).err()?;
+            Some((*connection, refusal))
+        });
+        refused.collect()
+    }
+
+    fn share(
+        &mut self,
+        connection: NetworkConnection,
+        pipeline: NetworkPipeline,
+        message: &Arc<Vec<u8>>,
+    ) -> Result<(), SendError> {
+        let snapshot = *self.snapshot(connection)?;
+        let state = self.state(connection);
+        let Self { desks, shape, .. } = self;
+        let lane = connection.lane();
+        let gone = SendError::NotConnected {
+            state: "disconnected",
+        };
+        let Some(Desk {
+            outboxes,
+            windows,
+            marks,
+            shared,
+            ..
+        }) = desks.get_mut(connection.shard())
+        else {
+            return Err(gone);
+        };
+        let Some(outbox) = outboxes.get_mut(lane) else {
+            return Err(gone);
+        };
+        let known = shared.last().is_some_and(|last| Arc::ptr_eq(last, message));
+        let index = shared.len() - usize::from(known);
+        Sending {
+            snapshot: &snapshot,
+            state,
+            shape,
+            windows: windows.row(lane),
+            marks,
+            lane,
+        }
+        .share(outbox.get_mut(), pipeline, index, message.len())?;
+        if !known {
+            shared.push(message.clone());
+        }
+        Ok(())
+    }
+
+    /// A copy of the payload that desks can share, in memory that no desk needs any more.
+    fn lend(&mut self, payload: &[u8]) -> Arc<Vec<u8>> {
+        let free = self
+            .lent
+            .iter_mut()
+            .position(|message| Arc::get_mut(message).is_some());
+        let mut message = match free {
+            Some(at) => self.lent.swap_remove(at),
+            None => Arc::default(),
+        };
+        if let Some(bytes) = Arc::get_mut(&mut message) {
+            bytes.clear();
+            bytes.extend_from_slice(payload);
+        }
+        self.lent.push(message.clone());
+        message
     }
 
     /// Every connection the application has, in slot order, with its events and its outbox.

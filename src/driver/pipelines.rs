@@ -17,8 +17,8 @@ impl NetworkDriver {
     /// parameters of the stages are in the settings, the same for all pipelines.
     ///
     /// # Errors
-    /// After the first connection, for more than 255, for a stage that was not registered, and where
-    /// the stages' headers leave no room for a message.
+    /// After the first connection, for more than 255, for a stage that was not registered, for
+    /// `ReliableUnordered` or `ReliableLatest` with `Fragmentation`, and where the stages' headers leave no room for a message.
     pub fn create_pipeline(
         &mut self,
         stages: &[StageId],
@@ -29,6 +29,10 @@ impl NetworkDriver {
             .map(|stage| self.stage_kind(*stage))
             .collect::<Result<Vec<_>, _>>()?;
         let shape = self.front.shape.pipelines.shape_of(kinds);
+        if let Some(stage) = shape.fragments_for() {
+            let stage = stage.name();
+            return Err(PipelineError::Fragmented { stage });
+        }
         let room = self
             .settings
             .connection()
@@ -42,6 +46,33 @@ impl NetworkDriver {
             .change_pipelines(|pipelines| pipelines.add(shape))
             .ok_or(PipelineError::TooMany)?;
         Ok(NetworkPipeline(id))
+    }
+
+    /// Says which reliable data of a connection leaves first where congestion control holds some back:
+    /// that of the pipeline with the highest number. Completes an update in flight.
+    ///
+    /// Reliable messages of the pipelines behind the first wait for the end of the update, and leave
+    /// with what is left; in the outbox they may take three quarters of the connection's
+    /// `send_bytes_per_connection`. Among equals each has the first turn in turn. Unreliable messages
+    /// leave when they are sent. Without effect if congestion control is off. Nothing of it is
+    /// known to the peer.
+    ///
+    /// `priority`: 0 to 255, 128 before it is set.
+    ///
+    /// # Errors
+    /// For handles that name no pipeline of this driver, [`NetworkPipeline::NULL`] among them.
+    pub fn set_pipeline_priority(
+        &mut self,
+        pipeline: NetworkPipeline,
+        priority: u8,
+    ) -> Result<(), PipelineError> {
+        if self.change_pipelines(|pipelines| pipelines.set_priority(pipeline.0, priority)) {
+            return Ok(());
+        }
+        Err(PipelineError::UnknownPipeline {
+            id: pipeline.0,
+            count: self.front.shape.pipelines.len(),
+        })
     }
 
     /// Makes a stage of one's own known, for [`create_pipeline`](Self::create_pipeline).

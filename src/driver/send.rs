@@ -45,7 +45,7 @@ impl SendGuard<'_> {
         self.marks.written(self.lane);
         let mut packets = 0;
         if let Some(room) = &self.room {
-            packets = room.split.packets(len);
+            packets = room.packets(len);
             if let Err(error) = room.check(packets) {
                 self.opened.want_room();
                 return Err(error);
@@ -92,6 +92,42 @@ impl<'a> Sending<'_, 'a> {
         pipeline: NetworkPipeline,
         required: usize,
     ) -> Result<SendGuard<'a>, SendError> {
+        let (capacity, room) = self.check(outbox, pipeline, required)?;
+        let window = room.as_ref().map(|room| room.window);
+        let rooms = self.shape.rooms_of(pipeline);
+        let (bytes, opened) = outbox.open(pipeline.0, window, rooms, capacity);
+        Ok(SendGuard {
+            writer: DataStreamWriter::new(bytes),
+            opened,
+            room,
+            marks: self.marks,
+            lane: self.lane,
+        })
+    }
+
+    /// Queues a message of `len` bytes that lies with the desk, under `index`.
+    pub(crate) fn share(
+        &self,
+        outbox: &mut Outbox,
+        pipeline: NetworkPipeline,
+        index: usize,
+        len: usize,
+    ) -> Result<(), SendError> {
+        let (_, room) = self.check(outbox, pipeline, len)?;
+        let window = room.map(|room| (room.window, room.packets(len)));
+        outbox.share(pipeline.0, window, index, len);
+        self.marks.written(self.lane);
+        Ok(())
+    }
+
+    /// Whether a message of `required` bytes may be queued: the capacity it may have, and the room in
+    /// its window.
+    fn check(
+        &self,
+        outbox: &mut Outbox,
+        pipeline: NetworkPipeline,
+        required: usize,
+    ) -> Result<(usize, Option<WindowRoom>), SendError> {
         match self.state {
             ConnectionState::Connected => {}
             ConnectionState::Connecting => {
@@ -121,7 +157,7 @@ impl<'a> Sending<'_, 'a> {
         }
         let room = self.window_room(outbox, pipeline);
         if let Some(room) = &room
-            && let Err(error) = room.check(room.split.packets(required))
+            && let Err(error) = room.check(room.packets(required))
         {
             outbox.want_room(pipeline.0, room.window);
             self.marks.written(self.lane);
@@ -129,16 +165,7 @@ impl<'a> Sending<'_, 'a> {
         }
         let wanted = if required == 0 { most } else { required };
         let capacity = self.allowed(outbox, pipeline, wanted, required)?;
-        let window = room.as_ref().map(|room| room.window);
-        let rooms = self.shape.rooms_of(pipeline);
-        let (bytes, opened) = outbox.open(pipeline.0, window, rooms, capacity);
-        Ok(SendGuard {
-            writer: DataStreamWriter::new(bytes),
-            opened,
-            room,
-            marks: self.marks,
-            lane: self.lane,
-        })
+        Ok((capacity, room))
     }
 
     /// What the reliable window of `pipeline` has room for; none without one.
@@ -155,7 +182,9 @@ impl<'a> Sending<'_, 'a> {
             size: shape.window()?,
             used: usage.used.saturating_add(outbox.claimed(index)),
             free_in: usage.free_in,
-            split: shape.split(self.shape.room(self.snapshot)),
+            split: shape
+                .fills_window()
+                .then(|| shape.split(self.shape.room(self.snapshot))),
         })
     }
 
@@ -170,7 +199,10 @@ impl<'a> Sending<'_, 'a> {
         required: usize,
     ) -> Result<usize, SendError> {
         let queued = outbox.payload_bytes();
-        let budget = self.shape.send_budget;
+        let mut budget = self.shape.send_budget;
+        if self.shape.pipelines.yields(pipeline.0) {
+            budget = budget / 4 * 3;
+        }
         let memory = &self.shape.memory;
         let needed = required.max(1);
         if queued + needed > memory.of(usize::MAX) {
@@ -209,10 +241,16 @@ struct WindowRoom {
     size: u16,
     used: u16,
     free_in: Duration,
-    split: Split,
+    /// How messages are split; none where none takes a place.
+    split: Option<Split>,
 }
 
 impl WindowRoom {
+    /// Packets of the window that a message takes.
+    fn packets(&self, len: usize) -> usize {
+        self.split.map_or(0, |split| split.packets(len))
+    }
+
     /// A message of more packets than the window has waits until the window is free.
     fn check(&self, packets: usize) -> Result<(), SendError> {
         let room = usize::from(self.size.saturating_sub(self.used));

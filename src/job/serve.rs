@@ -89,6 +89,12 @@ fn write_lane(shard: &mut Shard, desk: &mut Desk, site: &Site, lane: usize) {
                 cx.outward.enter(record.payload.len());
                 link.handle_message(outbox, &record, &mut cx);
             }
+            RecordKind::Shared => {
+                if let Some(message) = desk.shared.get(record.payload.len()) {
+                    cx.outward.enter(message.len());
+                    link.handle_shared(record.pipeline, message, &mut cx);
+                }
+            }
             RecordKind::Disconnect => leaves = true,
             RecordKind::Vouched => link.handle_vouched(&mut cx),
             RecordKind::RoomWanted => link.handle_room_wanted(record.pipeline, &mut cx),

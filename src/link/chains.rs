@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::Rules;
 use super::sinks::Packets;
-use crate::pipeline::{self, PipelineState, StageRefusal, Throttle};
+use crate::pipeline::{self, Phase, PipelineState, StageRefusal, Throttle};
 use crate::time::Timestamp;
 
 /// The pipelines of one connection that were used, by id.
@@ -19,6 +19,8 @@ struct Used {
     chains: Vec<Chain>,
     /// How much reliable data of all of them may leave.
     throttle: Throttle,
+    /// Which of them comes first among equals.
+    turn: u8,
     /// The batch they were opened in last.
     opened: Option<u32>,
 }
@@ -47,10 +49,14 @@ impl Chains {
         self.0.iter().flat_map(|used| &used.chains)
     }
 
-    /// All chains, and what they share.
-    pub(super) fn parts(&mut self) -> Option<(&mut [Chain], &mut Throttle)> {
+    /// All chains, what they share, and whose turn is first: that of each, update by update, where
+    /// they share what the throttle lets leave.
+    pub(super) fn parts(&mut self, phase: Phase) -> Option<(&mut [Chain], &mut Throttle, usize)> {
         let used = self.0.as_mut()?;
-        Some((&mut used.chains, &mut used.throttle))
+        if phase == Phase::Closing && used.throttle.is_on() {
+            used.turn = used.turn.wrapping_add(1);
+        }
+        Some((&mut used.chains, &mut used.throttle, usize::from(used.turn)))
     }
 
     /// A packet of `len` bytes left without asking.

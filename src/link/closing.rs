@@ -2,7 +2,7 @@
 //!
 //! A Disconnect is one datagram that nobody acknowledges. Unity sends it once, and where it is lost
 //! the peer waits for its timeout; here it is sent up to three times within 50 ms, and the token
-//! lives until the last has left.
+//! lives until the last has left. Before it is sent, reliable data has its time to arrive.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::address::Path;
 use crate::buffer::inbox::EventKind;
 use crate::counters::DropReason;
 use crate::error::DisconnectReason;
+use crate::time::Timestamp;
 use crate::wire::connection::{MESSAGE_HEADER_LEN, push_disconnect};
 
 /// Time between two copies.
@@ -25,7 +26,28 @@ impl Link {
     /// arrived since: the packets of an update are read before the wishes made before it.
     pub(crate) fn handle_disconnect(&mut self, cx: &mut Context<'_>) {
         cx.inbox.clear();
+        let linger = cx.rules.linger();
+        if matches!(self.state, State::Established { .. })
+            && !linger.is_zero()
+            && self.chains.undelivered() > 0
+        {
+            let until = cx.now.at.just_after(linger);
+            self.enter(State::Lingering { until });
+            return;
+        }
         self.close(None, cx);
+    }
+
+    /// Goes on delivering what was sent before the close. Nothing the peer sends is of interest but its
+    /// acknowledgements.
+    pub(super) fn linger(&mut self, until: Timestamp, cx: &mut Context<'_>) {
+        self.close_pipelines(cx);
+        cx.inbox.clear();
+        if self.chains.undelivered() == 0 || cx.now.at >= until {
+            self.close(None, cx);
+        } else {
+            self.beat(cx);
+        }
     }
 
     /// Closes from this side: tells the peer, if it knows of the connection.
@@ -34,7 +56,10 @@ impl Link {
             State::Closing(_) | State::Closed => {}
             // Nothing is sent, as in Unity: nobody has accepted.
             State::Requesting(_) => self.finish(reason, cx),
-            State::Refused { .. } | State::Probing(_) | State::Established { .. } => {
+            State::Refused { .. }
+            | State::Probing(_)
+            | State::Established { .. }
+            | State::Lingering { .. } => {
                 self.send_disconnect(cx);
                 match cx.rules.disconnect_copies().saturating_sub(1) {
                     0 => self.finish(reason, cx),
@@ -84,7 +109,7 @@ impl Link {
                 self.finish(reason, cx);
                 Ok(())
             }
-            State::Refused { .. } => {
+            State::Refused { .. } | State::Lingering { .. } => {
                 self.finish(None, cx);
                 Ok(())
             }
@@ -109,7 +134,9 @@ impl Link {
 
     /// Closes from this side without having been asked to: tells the user, and the peer.
     pub(super) fn give_up(&mut self, reason: DisconnectReason, cx: &mut Context<'_>) {
-        if !matches!(self.state, State::Closing(_) | State::Closed) {
+        if matches!(self.state, State::Lingering { .. }) {
+            self.close(None, cx);
+        } else if !matches!(self.state, State::Closing(_) | State::Closed) {
             self.report(reason, cx);
             self.close(Some(reason), cx);
         }
@@ -117,6 +144,10 @@ impl Link {
 
     /// Ends without another word to the peer.
     pub(super) fn end(&mut self, reason: DisconnectReason, cx: &mut Context<'_>) {
+        if matches!(self.state, State::Lingering { .. }) {
+            self.finish(None, cx);
+            return;
+        }
         self.report(reason, cx);
         self.finish(Some(reason), cx);
     }

@@ -34,6 +34,8 @@
 //!  used up
 //! ```
 //!
+//! Where reliable data has not arrived when the user leaves, *Lingering* comes before Closing.
+//!
 //! Beside the state stand two facts: the [`Role`], with what a server knows of its guest, and the
 //! [`Standing`] of the peer's address, which must be proved before much is sent to it.
 //!
@@ -61,6 +63,7 @@ mod sinks;
 mod state;
 mod survey;
 mod timers;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -258,7 +261,9 @@ impl Link {
                     ConnectionState::Connecting
                 }
                 State::Established { .. } => ConnectionState::Connected,
-                State::Closing(_) | State::Closed => ConnectionState::Disconnected,
+                State::Lingering { .. } | State::Closing(_) | State::Closed => {
+                    ConnectionState::Disconnected
+                }
             },
             path_mtu: self.path_mtu.min(rules.max_message_size()),
             allowance: self.message_allowance(rules),

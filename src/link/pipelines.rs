@@ -12,6 +12,7 @@ use super::chains::{Chain, Share, is_full};
 use super::send::Outlet;
 use super::sinks::{Messages, Packets};
 use super::state::{Role, State};
+use super::turns::Turns;
 use super::{Context, Link, Rules};
 use crate::buffer::inbox::{EventKind, Inbox};
 use crate::buffer::outbox::{Outbox, Record};
@@ -87,6 +88,48 @@ impl Link {
         }
     }
 
+    /// A message of the user for many connections, for a pipeline.
+    pub(super) fn share_through(&mut self, pipeline: u8, message: &[u8], cx: &mut Context<'_>) {
+        let mut chains = std::mem::take(&mut self.chains);
+        match chains.get(pipeline, self.stream(), cx.rules) {
+            Some((chain, share)) => self.share_on(chain, share, message, cx),
+            None => cx.outward.drops.count(DropReason::UnknownPipeline),
+        }
+        self.chains = chains;
+    }
+
+    fn share_on(
+        &mut self,
+        chain: &mut Chain,
+        share: Share<'_>,
+        message: &[u8],
+        cx: &mut Context<'_>,
+    ) {
+        let path_mtu = self.path_mtu;
+        let allowance = self.message_allowance(cx.rules);
+        let (out, _, buffers) = cx.split();
+        let Some(mut stages) = stages(chain.id, path_mtu, allowance, share, &out, buffers) else {
+            return;
+        };
+        if message.len() > stages.shape.max_payload(stages.room) {
+            stages.room = out.room(u16::MAX);
+        }
+        let mut sink = Packets {
+            link: self,
+            out,
+            pipeline: chain.id,
+            placed: None,
+        };
+        if chain.waiting.is_empty() {
+            let outcome = chain.state.send_copy(message, &mut stages, &mut sink);
+            if !is_full(&outcome) {
+                sink.settle(outcome);
+                return;
+            }
+        }
+        chain.waiting.push_back(message.to_vec());
+    }
+
     /// The body of a data packet of a pipeline.
     pub(super) fn receive_through(
         &mut self,
@@ -115,7 +158,7 @@ impl Link {
         let path_mtu = self.path_mtu;
         let allowance = self.message_allowance(cx.rules);
         let (out, inbox, buffers) = cx.split();
-        let budget = out.rules.event_budget();
+        let budget = self.message_budget(out.rules);
         let (held, inbox) = self.place_of_events(inbox);
         let mut stages = stages(chain.id, path_mtu, allowance, share, &out, buffers)
             .ok_or(DropReason::UnknownPipeline)?;
@@ -126,6 +169,12 @@ impl Link {
             pipeline: chain.id,
         };
         chain.state.receive(body, &mut stages, &mut sink)
+    }
+
+    /// Bytes of messages the user takes; none once it has left.
+    fn message_budget(&self, rules: &Rules) -> Option<usize> {
+        let left = matches!(self.state, State::Lingering { .. });
+        (!left).then(|| rules.event_budget())
     }
 
     /// Where messages for the user go, and how many bytes lie unread elsewhere: a client's user
@@ -158,7 +207,11 @@ impl Link {
     }
 
     fn serve_pipelines(&mut self, phase: Phase, cx: &mut Context<'_>) {
-        if !matches!(self.state, State::Established { .. } | State::Probing(_)) {
+        let lives = matches!(
+            self.state,
+            State::Established { .. } | State::Lingering { .. } | State::Probing(_)
+        );
+        if !lives {
             return;
         }
         // What is held for a client's user, so that link and inbox can both be written to.
@@ -169,16 +222,24 @@ impl Link {
         let mut chains = std::mem::take(&mut self.chains);
         let limit = cx.rules.pipeline_memory();
         let mut total: usize = chains.each().map(Chain::memory).sum();
-        let Some((all, throttle)) = chains.parts() else {
+        let Some((all, throttle, turn)) = chains.parts(phase) else {
             return;
         };
-        for chain in all {
+        let mut order = Turns::new(turn, all.len());
+        while let Some(chain) = order
+            .next(|at| {
+                all.get(at)
+                    .map_or(0, |chain| cx.rules.pipelines.priority(chain.id))
+            })
+            .and_then(|at| all.get_mut(at))
+        {
             let own = chain.memory();
             let share = Share {
                 memory: limit.saturating_sub(total - own),
                 throttle: &mut *throttle,
             };
             let allowance = self.message_allowance(cx.rules);
+            let budget = self.message_budget(cx.rules);
             let (path_mtu, (out, inbox, buffers)) = (self.path_mtu, cx.split());
             let (unread, inbox) = match &mut held {
                 Some(held) => (inbox.unread_bytes(), held),
@@ -191,7 +252,7 @@ impl Link {
             let mut messages = Messages {
                 inbox,
                 held: unread,
-                budget: out.rules.event_budget(),
+                budget,
                 pipeline: chain.id,
             };
             let rules = out.rules;
@@ -306,6 +367,7 @@ fn stages<'a>(
     let Share { memory, throttle } = share;
     let parameters = &out.rules.pipelines.parameters;
     throttle.begin(out.now.at, allowance, parameters);
+    let yields = throttle.is_on() && out.rules.pipelines.yields(pipeline);
     Some(pipeline::Context {
         now: out.now.at,
         room: out.room(path_mtu),
@@ -313,6 +375,7 @@ fn stages<'a>(
         shape: out.rules.pipelines.get(pipeline)?,
         parameters,
         throttle,
+        yields,
         buffers,
     })
 }

@@ -11,6 +11,7 @@
 //! | disconnect | ended, no Connect event | ended | ended, no further copies | dropped |
 //! | anything else | dropped | dropped | dropped | dropped |
 //!
+//! Lingering is Closing, but what is acknowledged is taken in, and messages are dropped.
 //! What is dropped changes nothing but one counter.
 
 use super::proof::Answer;
@@ -101,7 +102,7 @@ impl Link {
         cx: &mut Context<'_>,
     ) -> Result<(), DropReason> {
         match self.state {
-            State::Established { .. } | State::Probing(_) => {}
+            State::Established { .. } | State::Lingering { .. } | State::Probing(_) => {}
             State::Requesting(_) => self.accept_implied(path, order, cx),
             State::Refused { .. } | State::Closing(_) | State::Closed => {
                 return Err(DropReason::Unexpected);
@@ -134,7 +135,15 @@ impl Link {
         cx: &mut Context<'_>,
     ) -> Result<(), DropReason> {
         if pipeline != 0 {
-            return self.receive_through(pipeline, body, cx);
+            let outcome = self.receive_through(pipeline, body, cx);
+            let left = matches!(self.state, State::Lingering { .. });
+            return match outcome {
+                Err(DropReason::EventsFull) if left => Err(DropReason::Closed),
+                outcome => outcome,
+            };
+        }
+        if matches!(self.state, State::Lingering { .. }) {
+            return Err(DropReason::Closed);
         }
         let budget = cx.rules.event_budget();
         let (held, inbox) = self.place_of_events(cx.inbox);

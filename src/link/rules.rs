@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Rules;
-use crate::settings::{AddressValidation, LegacyValidation, PathMtuDiscovery};
+use crate::settings::{AddressValidation, LegacyValidation, PathMtuDiscovery, Timing};
 use crate::wire::connection::{DATA_HEADER_LEN, HANDSHAKE_HEADER_LEN, MIN_PATH_MTU};
 
 /// Largest accept payload that fits the budget of a bare request (R20).
@@ -80,6 +80,14 @@ impl Rules {
         let queues = budgets.send_bytes_per_connection + budgets.event_bytes_per_connection;
         let left = budgets.max_memory_per_connection.saturating_sub(queues);
         self.memory.of(left.max(self.pipelines.memory_need()))
+    }
+
+    /// How long a connection that was closed goes on delivering; Unity's does not.
+    pub(super) fn linger(&self) -> Duration {
+        match self.settings.pipelines().timing {
+            Timing::Unity => Duration::ZERO,
+            _ => self.settings.limits().linger,
+        }
     }
 
     /// Longest wait for an acknowledgement; none is for ever.

@@ -83,6 +83,39 @@ impl Link {
         Ok(())
     }
 
+    /// A message of the user for many connections: its packet is made up here.
+    pub(crate) fn handle_shared(&mut self, pipeline: u8, message: &[u8], cx: &mut Context<'_>) {
+        if !matches!(self.state, State::Established { .. }) {
+            cx.outward.drops.count(self.refusal());
+            return;
+        }
+        if pipeline != 0 {
+            self.share_through(pipeline, message, cx);
+            return;
+        }
+        match self.write_shared(message, &mut cx.split().0) {
+            Ok(()) => cx.outward.passed += 1,
+            Err(reason) => cx.outward.drops.count(reason),
+        }
+    }
+
+    fn write_shared(&mut self, message: &[u8], out: &mut Outlet<'_>) -> Result<(), DropReason> {
+        if message.len() > out.room(u16::MAX) {
+            return Err(DropReason::TooLong);
+        }
+        let len = DATA_HEADER_LEN + message.len();
+        self.clear_way(len, out)?;
+        let mut header = [0; DATA_HEADER_LEN];
+        write_data_header(&mut header, self.token, 0);
+        out.egress.ahead(out.lane, |out| {
+            out.extend_from_slice(&header);
+            out.extend_from_slice(message);
+        });
+        self.chains.charge(len);
+        self.count_sent(len, out);
+        Ok(())
+    }
+
     /// Makes sure that a packet of `len` bytes may leave for the peer.
     #[inline]
     pub(super) fn clear_way(&mut self, len: usize, out: &mut Outlet<'_>) -> Result<(), DropReason> {
@@ -168,7 +201,7 @@ impl Link {
     #[cold]
     fn refusal(&self) -> DropReason {
         match self.state {
-            State::Closing(_) | State::Closed => DropReason::Closed,
+            State::Lingering { .. } | State::Closing(_) | State::Closed => DropReason::Closed,
             _ => DropReason::Unexpected,
         }
     }

@@ -80,14 +80,16 @@ pub(super) struct Messages<'a> {
     pub(super) inbox: &'a mut Inbox,
     /// Bytes that lie unread elsewhere.
     pub(super) held: usize,
-    pub(super) budget: usize,
+    /// Bytes the user takes; none where it takes nothing.
+    pub(super) budget: Option<usize>,
     pub(super) pipeline: u8,
 }
 
 impl MessageSink for Messages<'_> {
     #[inline]
     fn has_room(&self, len: usize) -> bool {
-        self.inbox.has_room(self.held + len, self.budget)
+        self.budget
+            .is_some_and(|budget| self.inbox.has_room(self.held + len, budget))
     }
 
     #[inline]

@@ -25,6 +25,11 @@ pub(super) enum State {
         /// The sizes of a path it has moved to, while they are being found out.
         survey: Option<Box<Survey>>,
     },
+    /// Closed by us; the peer is told when it has acknowledged what it was sent, or the time is up.
+    Lingering {
+        /// When it is.
+        until: Timestamp,
+    },
     /// Closed by us; the peer is being told.
     Closing(Closing),
     /// Over.
@@ -43,6 +48,7 @@ impl State {
             Self::Refused { .. } => "refused",
             Self::Probing(_) => "probing",
             Self::Established { .. } => "established",
+            Self::Lingering { .. } => "lingering",
             Self::Closing(_) => "closing",
             Self::Closed => "closed",
         }

@@ -240,6 +240,7 @@ impl Bench {
             let (mut cx, link, outbox) = self.parts();
             let link = link.unwrap();
             match record.kind {
+                RecordKind::Shared => panic!("there is no desk"),
                 RecordKind::Message => {
                     cx.outward.entered += 1;
                     link.handle_message(outbox, &record, &mut cx);

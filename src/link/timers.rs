@@ -19,6 +19,10 @@ impl Link {
                 self.close_pipelines(cx);
                 self.watch(cx);
             }
+            State::Lingering { until } => {
+                let until = *until;
+                self.linger(until, cx);
+            }
             State::Requesting(_) => self.request_again(cx),
             State::Closing(_) => self.close_again(cx),
             State::Refused { served } => {
@@ -60,6 +64,7 @@ impl Link {
                 .sent_at
                 .map_or(Timestamp::ZERO, |at| at.just_after(rules.connect_timeout())),
             State::Refused { .. } => Timestamp::ZERO,
+            State::Lingering { until } => self.watch_deadline(rules).min(*until),
             State::Closing(closing) => closing.deadline(),
             State::Closed => Timestamp::NEVER,
             State::Probing(probing) => self.watch_deadline(rules).min(probing.survey.deadline()),

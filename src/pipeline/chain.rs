@@ -24,6 +24,7 @@ use crate::counters::DropReason;
 use crate::id::StageId;
 use crate::settings::{PipelineParameters as Parameters, Timing};
 use crate::time::Timestamp;
+use crate::wire::delivery::Delivery;
 
 /// Where an update is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -358,7 +359,13 @@ impl Stage {
                 Self::Sequenced(Sequenced::default())
             }
             StageKind::Builtin(StageId::ReliableSequenced) => {
-                Self::Reliable(Box::new(Reliable::new(behind, parameters)))
+                Self::reliable(behind, Delivery::Ordered, parameters)
+            }
+            StageKind::Builtin(StageId::ReliableUnordered) => {
+                Self::reliable(behind, Delivery::Unordered, parameters)
+            }
+            StageKind::Builtin(StageId::ReliableLatest) => {
+                Self::reliable(behind, Delivery::Latest, parameters)
             }
             StageKind::Builtin(StageId::Fragmentation) => {
                 let before = shape.header_capacity() - behind;
@@ -372,6 +379,10 @@ impl Stage {
             }
             StageKind::Custom(prototype) => Self::Custom(Custom::new(&**prototype, behind)),
         }
+    }
+
+    fn reliable(behind: usize, delivery: Delivery, parameters: &Parameters) -> Self {
+        Self::Reliable(Box::new(Reliable::new(behind, delivery, parameters)))
     }
 
     fn service_received(

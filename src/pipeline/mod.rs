@@ -19,7 +19,7 @@
 //! | `packet` | bytes on their way, and what a call into a chain is given |
 //! | `store` | copies of packets, in memory that follows use |
 //! | `throttle` | how much reliable data of a connection may leave now |
-//! | `sequenced`, `fragmentation`, `reliable`, `simulator` | the stages |
+//! | `sequenced`, `fragmentation`, `reliable` (three deliveries), `simulator` | the stages |
 //! | `stage`, `custom` | the trait of a user's own stage, and such a stage in a chain |
 //!
 //! This module never sees a link, a socket or a clock. It does not know what stands in front of a

@@ -28,6 +28,8 @@ pub(crate) struct Context<'a> {
     pub(crate) parameters: &'a Parameters,
     /// How much reliable data of the connection may leave.
     pub(crate) throttle: &'a mut Throttle,
+    /// Whether other pipelines of the connection come first: what is reliable waits for its turn.
+    pub(crate) yields: bool,
     /// Scratch memory, shared by every chain of a shard.
     pub(crate) buffers: &'a mut Buffers,
 }

@@ -5,6 +5,9 @@
 use super::shape::{PipelineShape, StageKind};
 use crate::settings::PipelineParameters;
 
+/// Priority of a pipeline nobody gave one.
+const PRIORITY: u8 = 128;
+
 /// All pipelines of a driver beside the null one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pipelines {
@@ -12,6 +15,8 @@ pub(crate) struct Pipelines {
     entries: Vec<Entry>,
     windows: usize,
     memory_need: usize,
+    /// The highest priority of any.
+    first: u8,
 }
 
 #[derive(Clone, Debug)]
@@ -19,6 +24,7 @@ struct Entry {
     shape: PipelineShape,
     /// Which of the reliable windows of a connection is this pipeline's.
     window: Option<usize>,
+    priority: u8,
 }
 
 impl Pipelines {
@@ -36,13 +42,41 @@ impl Pipelines {
         let window = shape.window().map(|_| self.windows);
         self.windows += usize::from(window.is_some());
         self.memory_need += shape.memory_need(&self.parameters);
-        self.entries.push(Entry { shape, window });
+        self.first = self.first.max(PRIORITY);
+        self.entries.push(Entry {
+            shape,
+            window,
+            priority: PRIORITY,
+        });
         Some(id)
     }
 
     /// A pipeline of these stages, which is not one of them yet.
     pub(crate) fn shape_of(&self, stages: impl IntoIterator<Item = StageKind>) -> PipelineShape {
         PipelineShape::new(stages, &self.parameters)
+    }
+
+    /// Changes a pipeline's priority. False if there is no such pipeline.
+    pub(crate) fn set_priority(&mut self, id: u8, priority: u8) -> bool {
+        let entry = usize::from(id)
+            .checked_sub(1)
+            .and_then(|index| self.entries.get_mut(index));
+        let known = entry.map(|entry| entry.priority = priority).is_some();
+        let priorities = self.entries.iter().map(|entry| entry.priority);
+        self.first = priorities.max().unwrap_or(PRIORITY);
+        known
+    }
+
+    /// A pipeline's priority.
+    pub(crate) fn priority(&self, id: u8) -> u8 {
+        self.entry(id).map_or(PRIORITY, |entry| entry.priority)
+    }
+
+    /// Whether another pipeline comes before it.
+    #[inline]
+    pub(crate) fn yields(&self, id: u8) -> bool {
+        self.entry(id)
+            .is_some_and(|entry| entry.priority < self.first)
     }
 
     /// How many there are; the largest id.

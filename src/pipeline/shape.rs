@@ -10,6 +10,7 @@ use super::stage::PipelineStage;
 use super::store::Store;
 use crate::id::StageId;
 use crate::settings::PipelineParameters as Parameters;
+use crate::wire::delivery::Delivery;
 use crate::wire::fragment::FragmentRepr;
 use crate::wire::reliable::{MaskClass, ReliableRepr};
 use crate::wire::sequenced::SequencedRepr;
@@ -36,12 +37,29 @@ impl StageKind {
             Self::Builtin(StageId::Null | StageId::Simulator | StageId::Custom(_)) => 0,
             Self::Builtin(StageId::UnreliableSequenced) => SequencedRepr::LEN,
             Self::Builtin(StageId::Fragmentation) => FragmentRepr::LEN,
-            Self::Builtin(StageId::ReliableSequenced) => {
+            Self::Builtin(
+                StageId::ReliableSequenced | StageId::ReliableUnordered | StageId::ReliableLatest,
+            ) => {
                 let window = parameters.receive_window();
-                ReliableRepr::LEN + MaskClass::of(window).capacity(window)
+                let mark = self.delivery().map_or(0, Delivery::mark_len);
+                mark + ReliableRepr::LEN + MaskClass::of(window).capacity(window)
             }
             Self::Custom(stage) => stage.header_capacity(),
         }
+    }
+
+    /// What the stage promises, if it is reliable.
+    fn delivery(&self) -> Option<Delivery> {
+        match self {
+            Self::Builtin(StageId::ReliableSequenced) => Some(Delivery::Ordered),
+            Self::Builtin(StageId::ReliableUnordered) => Some(Delivery::Unordered),
+            Self::Builtin(StageId::ReliableLatest) => Some(Delivery::Latest),
+            Self::Builtin(_) | Self::Custom(_) => None,
+        }
+    }
+
+    fn is_reliable(&self) -> bool {
+        self.delivery().is_some()
     }
 
     fn is(&self, id: StageId) -> bool {
@@ -107,7 +125,7 @@ impl PipelineShape {
             capacities.push(left);
         }
         let split = stages.iter().position(|s| s.is(StageId::Fragmentation));
-        let reliable = stages.iter().position(|s| s.is(StageId::ReliableSequenced));
+        let reliable = stages.iter().position(StageKind::is_reliable);
         let fragmentation = split.map(|at| {
             let behind = capacities.get(at).copied().unwrap_or(0);
             Fragments {
@@ -143,9 +161,22 @@ impl PipelineShape {
     /// Whether a stage behind the one at `index` is reliable.
     pub(super) fn is_reliable_behind(&self, index: usize) -> bool {
         let behind = self.stages.iter().skip(index + 1);
-        behind
+        behind.into_iter().any(StageKind::is_reliable)
+    }
+
+    /// The stage that works on messages of one packet, where there is fragmentation as well.
+    pub(crate) fn fragments_for(&self) -> Option<StageId> {
+        let whole = [StageId::ReliableUnordered, StageId::ReliableLatest];
+        self.fragmentation?;
+        whole
             .into_iter()
-            .any(|stage| stage.is(StageId::ReliableSequenced))
+            .find(|id| self.stages.iter().any(|stage| stage.is(*id)))
+    }
+
+    /// Whether a message takes a place in the window until it is acknowledged: not where the next one
+    /// supersedes it.
+    pub(crate) fn fills_window(&self) -> bool {
+        !self.stages.iter().any(|s| s.is(StageId::ReliableLatest))
     }
 
     /// Largest message, for packets with `room` bytes for stage headers and payload.
@@ -177,10 +208,7 @@ impl PipelineShape {
     /// Most bytes of memory that the state of a connection needs at once.
     pub(super) fn memory_need(&self, parameters: &Parameters) -> usize {
         let window = usize::from(parameters.receive_window());
-        let reliable = self
-            .stages
-            .iter()
-            .filter(|s| s.is(StageId::ReliableSequenced));
+        let reliable = self.stages.iter().filter(|stage| stage.is_reliable());
         let windows = reliable.count() * 2 * window * (Store::BLOCKS + PER_PACKET);
         // A message that waits, one that comes in, and the last one's memory; each grows in steps.
         let messages = self

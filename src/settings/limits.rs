@@ -412,7 +412,11 @@ impl NetworkSettingsBuilder {
         self
     }
 
-    /// How long closing or dropping the driver goes on delivering reliable data.
+    /// How long a connection that is left, or whose driver is closed, goes on delivering reliable data.
+    ///
+    /// The peer is told of the end when it has acknowledged everything, or when the time is up. Until
+    /// then nothing it sends is of interest but its acknowledgements. Without effect under
+    /// `Timing::Unity`.
     ///
     /// Unit: duration, resolution 1 µs. Default: 200 ms. Range: 0 (do not wait) to 60 s.
     /// Source: drumfire; Unity delivers nothing after a close.

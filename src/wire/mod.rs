@@ -9,6 +9,7 @@
 
 pub(crate) mod codec;
 pub mod connection;
+pub mod delivery;
 pub mod foreign;
 pub mod fragment;
 pub mod handshake;

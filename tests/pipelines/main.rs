@@ -11,6 +11,7 @@
 mod as_receiver;
 mod as_sender;
 mod congestion;
+mod delivery;
 mod fragments;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 #[expect(
@@ -19,9 +20,11 @@ mod fragments;
 )]
 #[path = "../secure/identities.rs"]
 mod identities;
+mod linger;
 mod lossy;
 mod memory;
 mod own_stages;
+mod priorities;
 mod raw;
 mod reliable;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]

@@ -262,3 +262,42 @@ fn b19_reliable_data_waits_for_a_late_accept_in_order() {
     let received = messages(world.server.events_of(theirs)).concat();
     assert!(received.into_iter().eq(0..20));
 }
+
+#[test]
+fn a_storm_of_thirty_percent_ends_no_connection() {
+    // One message at a time and nothing the other way, the worst case: of each attempt, message and
+    // ack must arrive. Ten minutes of forty connections.
+    let storm = Conditions {
+        loss: 0.3,
+        ..Conditions::delayed(ms(40))
+    };
+    let patient = || settings().disconnect_timeout(ms(0));
+    let mut world = World::on(
+        Net::rough(21, Conditions::default()),
+        1,
+        patient(),
+        patient(),
+    );
+    let pipeline = world.create_pipeline(&[ReliableSequenced]);
+    let pairs: Vec<_> = (0..40).map(|_| world.connect(0)).collect();
+    world.net.weather().set_conditions(storm);
+    let mut arrived = 0;
+    for tick in 0..37_500 {
+        if tick % 5 == 0 {
+            for (ours, _) in &pairs {
+                let client = &mut world.clients[0];
+                let state = client.driver.pipeline_statistics(pipeline, *ours);
+                if state.in_flight == 0 {
+                    send(client, pipeline, *ours, b"one").unwrap();
+                }
+            }
+        }
+        world.tick();
+        arrived += world.server.events().len();
+    }
+    println!("{arrived} messages");
+    assert!(arrived > 30_000, "{arrived}");
+    let endings = world.clients[0].driver.statistics().endings;
+    let ended = endings.local + endings.remote + endings.timeout + endings.other;
+    assert_eq!(ended, 0);
+}

@@ -76,7 +76,7 @@ fn the_resend_times_nobody_set_follow_from_the_timing() {
         let pipelines = settings.pipelines();
         (pipelines.min_resend, pipelines.max_resend)
     };
-    assert_eq!(times(Timing::Prompt), (ms(30), ms(10_000)));
+    assert_eq!(times(Timing::Prompt), (ms(30), ms(2_000)));
     assert_eq!(times(Timing::Unity), (ms(64), ms(200)));
 }
 

@@ -74,7 +74,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     pub(crate) warmup: Duration,
     /// Pipeline to send on, as its letters: U unreliable sequenced, R reliable sequenced,
-    /// F fragmentation; FR is R behind F. `none` sends without one.
+    /// O reliable unordered, L reliable latest, F fragmentation; FR is R behind F. `none` sends without one.
     #[arg(long, value_name = "X", default_value = "none")]
     pub(crate) pipeline: String,
 }

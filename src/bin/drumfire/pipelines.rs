@@ -6,10 +6,12 @@ use drumfire::id::{NetworkPipeline, StageId};
 use crate::failure::Failure;
 
 /// Letters of the stages, as in "FR".
-const LETTERS: [(char, StageId); 5] = [
+const LETTERS: [(char, StageId); 7] = [
     ('N', StageId::Null),
     ('U', StageId::UnreliableSequenced),
     ('R', StageId::ReliableSequenced),
+    ('O', StageId::ReliableUnordered),
+    ('L', StageId::ReliableLatest),
     ('F', StageId::Fragmentation),
     ('S', StageId::Simulator),
 ];

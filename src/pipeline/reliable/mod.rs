@@ -1,4 +1,7 @@
-//! Reliable-sequenced: everything is delivered once and in order.
+//! Reliable: everything is delivered once, in order.
+//!
+//! Two further deliveries share all of it but the order: *unordered* delivers what arrives at once, and
+//! *latest* gives up what a newer message has superseded, on both sides.
 //!
 //! Every header carries what arrived of the other direction, so an ack needs a packet of its own only
 //! where nothing else leaves. Copies of what is in flight, and of what waits for a gap to close, lie
@@ -29,6 +32,7 @@ use crate::counters::DropReason;
 use crate::sequence::low_16;
 use crate::settings::{PipelineParameters as Parameters, Timing};
 use crate::time::Timestamp;
+use crate::wire::delivery::Delivery;
 use crate::wire::reliable::{MaskBytes, MaskClass, ReliableKind, ReliableRepr};
 
 /// What follows the header of an ack. Stock peers send a byte of no meaning.
@@ -46,6 +50,7 @@ pub(super) enum Admission {
 /// The stage of one connection.
 #[derive(Debug)]
 pub(super) struct Reliable {
+    delivery: Delivery,
     send: SendWindow,
     receive: ReceiveWindow,
     store: Store,
@@ -70,10 +75,11 @@ struct ReliableCounters {
 
 impl Reliable {
     /// The stage with `headroom` bytes of headers in front of its packets, its own included.
-    pub(super) fn new(headroom: usize, parameters: &Parameters) -> Self {
+    pub(super) fn new(headroom: usize, delivery: Delivery, parameters: &Parameters) -> Self {
         Self {
-            send: SendWindow::default(),
-            receive: ReceiveWindow::new(parameters),
+            delivery,
+            send: SendWindow::new(delivery),
+            receive: ReceiveWindow::new(delivery, parameters),
             store: Store::default(),
             headroom,
             last_offer: Timestamp::ZERO,
@@ -116,7 +122,11 @@ impl Reliable {
             capacity: Store::MAX_LEN,
         };
         let copy = self.store.insert(packet.body(), cx.now).ok_or(too_long)?;
-        if self.send.unsent() > 0 || !cx.throttle.admits(packet.len()) {
+        if self.delivery == Delivery::Latest {
+            let bytes = self.send.supersede(&mut self.store);
+            cx.throttle.on_given_up(bytes);
+        }
+        if self.send.unsent() > 0 || cx.yields || !cx.throttle.admits(packet.len()) {
             self.send.push(copy, cx.now, cx.parameters);
             return Ok(Admission::Waits);
         }
@@ -140,7 +150,9 @@ impl Reliable {
         sink: &mut dyn MessageSink,
     ) -> Result<(), DropReason> {
         let class = MaskClass::of(cx.parameters.receive_window());
-        let Ok((header, payload)) = ReliableRepr::parse(body, class) else {
+        let parsed = self.delivery.open(class, body);
+        let Some(Ok((header, payload))) = parsed.map(|rest| ReliableRepr::parse(rest, class))
+        else {
             self.counters.malformed += 1;
             return Err(DropReason::Malformed);
         };
@@ -163,11 +175,11 @@ impl Reliable {
                 self.counters.duplicates += 1;
                 Err(DropReason::Duplicate)
             }
-            Arrival::Early(number) => {
+            Arrival::Early(number) if self.delivery == Delivery::Ordered => {
                 self.on_ack(&header, cx);
                 self.hold(number, payload, cx)
             }
-            Arrival::InOrder(number) => {
+            Arrival::Early(number) | Arrival::InOrder(number) => {
                 self.on_ack(&header, cx);
                 let outcome = lower.receive(payload, cx, sink);
                 // What the user has no room for was never here: it is not acknowledged, and comes again.
@@ -175,8 +187,13 @@ impl Reliable {
                     return outcome;
                 }
                 self.receive.mark(number, cx.now);
-                self.receive.deliver(&mut self.store);
-                self.deliver_held(lower, cx, sink);
+                if self.delivery == Delivery::Ordered {
+                    self.receive.deliver(&mut self.store);
+                    self.deliver_held(lower, cx, sink);
+                } else {
+                    self.counters.out_of_order += u64::from(self.receive.newest() > number);
+                    self.receive.settle();
+                }
                 outcome
             }
         }
@@ -277,8 +294,10 @@ impl Reliable {
     ) {
         let timing = cx.parameters.timing;
         let timeouts = self.send.timeouts(cx.parameters);
+        let most = usize::from(cx.parameters.max_resends.max(1));
         let mut left = match timing {
-            Timing::Prompt => usize::from(cx.parameters.max_resends.max(1)),
+            Timing::Prompt if self.send.is_probing(cx.parameters) => most.min(self.send.probes()),
+            Timing::Prompt => most,
             Timing::Unity => usize::MAX,
         };
         let (mut from, mut expired) = (0, Expired::default());
@@ -368,6 +387,9 @@ impl Reliable {
         header
             .emit(class, out)
             .ok_or(StageRefusal::Headroom { needed })?;
+        if let Some(mark) = self.delivery.mark(class) {
+            packet.prepend(mark.len())?.copy_from_slice(&mark);
+        }
         self.receive.told();
         Ok(())
     }
@@ -439,8 +461,8 @@ impl Reliable {
     /// Begins at other numbers, as a long connection does.
     #[cfg(test)]
     pub(super) fn starting_at(mut self, send: i64, receive: i64, parameters: &Parameters) -> Self {
-        self.send = SendWindow::starting_at(send);
-        self.receive = ReceiveWindow::starting_at(receive, parameters);
+        self.send = SendWindow::starting_at(send, self.delivery);
+        self.receive = ReceiveWindow::starting_at(receive, self.delivery, parameters);
         self
     }
 }

@@ -12,6 +12,7 @@ use crate::pipeline::store::{Block, Store};
 use crate::sequence::widen;
 use crate::settings::{PipelineParameters as Parameters, Timing};
 use crate::time::Timestamp;
+use crate::wire::delivery::Delivery;
 
 /// Duplicates after which Unity acknowledges once more.
 const UNITY_DUPLICATES: u32 = 3;
@@ -37,6 +38,7 @@ pub(super) enum Arrival {
 /// What arrived from the peer.
 #[derive(Debug)]
 pub(super) struct ReceiveWindow {
+    delivery: Delivery,
     /// Highest number that arrived; −1 before any.
     newest: i64,
     newest_at: Timestamp,
@@ -56,8 +58,9 @@ pub(super) struct ReceiveWindow {
 }
 
 impl ReceiveWindow {
-    pub(super) fn new(parameters: &Parameters) -> Self {
+    pub(super) fn new(delivery: Delivery, parameters: &Parameters) -> Self {
         Self {
+            delivery,
             newest: -1,
             newest_at: Timestamp::ZERO,
             mask: AckMask::new(parameters.receive_window()),
@@ -77,6 +80,14 @@ impl ReceiveWindow {
     pub(super) fn classify(&self, sequence: u16, parameters: &Parameters) -> Arrival {
         let window = i64::from(parameters.receive_window());
         let number = widen(sequence, self.newest);
+        if self.delivery == Delivery::Latest {
+            return match number {
+                _ if number < 0 || number < self.newest => Arrival::Stale,
+                _ if number == self.newest => Arrival::Duplicate,
+                _ if number > self.newest + Delivery::REACH => Arrival::Beyond,
+                _ => Arrival::InOrder(number),
+            };
+        }
         if number < 0 || (number <= self.newest && self.newest - number >= window) {
             return Arrival::Stale;
         }
@@ -141,6 +152,19 @@ impl ReceiveWindow {
         self.delivered += 1;
         if let Some(Some(copy)) = self.held.pop_front() {
             store.remove(copy);
+        }
+    }
+
+    /// Forgets numbers that everything before has arrived of, or is of no interest any more.
+    pub(super) fn settle(&mut self) {
+        if self.delivery == Delivery::Latest {
+            self.delivered = self.newest;
+        }
+        while self.delivered < self.newest
+            && usize::try_from(self.newest - self.delivered - 1)
+                .is_ok_and(|ago| self.mask.contains(ago))
+        {
+            self.delivered += 1;
         }
     }
 
@@ -212,11 +236,11 @@ impl ReceiveWindow {
 
     /// Begins at another number, as a long connection does.
     #[cfg(test)]
-    pub(super) fn starting_at(next: i64, parameters: &Parameters) -> Self {
+    pub(super) fn starting_at(next: i64, delivery: Delivery, parameters: &Parameters) -> Self {
         Self {
             newest: next - 1,
             delivered: next - 1,
-            ..Self::new(parameters)
+            ..Self::new(delivery, parameters)
         }
     }
 }

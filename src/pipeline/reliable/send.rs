@@ -28,10 +28,18 @@ use crate::pipeline::store::{Block, Store};
 use crate::sequence::widen;
 use crate::settings::{PipelineParameters as Parameters, Timing};
 use crate::time::Timestamp;
+use crate::wire::delivery::Delivery;
 use crate::wire::reliable::ReliableRepr;
 
 /// Packets acknowledged past one that is not, before it counts as lost. RFC 9002 §6.1.1.
 const REORDERING: u64 = 3;
+
+/// Resend time from which on the path is asked with a few packets alone. Shorter silences end sooner if
+/// everything is sent again.
+const PROBING: Duration = Duration::from_secs(1);
+
+/// Fewest packets it is asked with: one alone may be the one that is lost. RFC 9002 §6.2.4.
+const PROBES: usize = 2;
 
 /// Most doublings of the resend time.
 const MAX_BACKOFF: u8 = 16;
@@ -122,6 +130,7 @@ impl Timeouts {
 /// Packets that are not acknowledged yet.
 #[derive(Debug)]
 pub(super) struct SendWindow {
+    delivery: Delivery,
     entries: VecDeque<InFlight>,
     /// Number of the first entry.
     first: i64,
@@ -151,9 +160,11 @@ pub(super) struct SendWindow {
     trip: RoundTrip,
 }
 
-impl Default for SendWindow {
-    fn default() -> Self {
+impl SendWindow {
+    /// Nothing is in flight.
+    pub(super) fn new(delivery: Delivery) -> Self {
         Self {
+            delivery,
             entries: VecDeque::new(),
             first: 0,
             oldest: 0,
@@ -172,16 +183,19 @@ impl Default for SendWindow {
             trip: RoundTrip::default(),
         }
     }
-}
 
-impl SendWindow {
     /// Packets that may be sent before an ack arrives.
     ///
     /// Newest − oldest unacknowledged stays below the window: one more, and a stock receiver that
     /// misses the oldest could not take it any more.
     pub(super) fn credits(&self, parameters: &Parameters) -> usize {
-        let limit = self.oldest + i64::from(parameters.send_window());
-        usize::try_from(limit - self.next).unwrap_or(0)
+        let window = i64::from(parameters.send_window());
+        let credits = match self.delivery {
+            Delivery::Ordered | Delivery::Unordered => self.oldest + window - self.next,
+            // Only the newest is kept: the window is of numbers the peer can tell apart.
+            Delivery::Latest => window.min(self.acked + Delivery::REACH - self.next),
+        };
+        usize::try_from(credits).unwrap_or(0)
     }
 
     /// Packets from the oldest unacknowledged one to the newest.
@@ -232,6 +246,21 @@ impl SendWindow {
         self.forget(parameters);
     }
 
+    /// A newer packet supersedes all there are. Returns the bytes of those in flight.
+    pub(super) fn supersede(&mut self, store: &mut Store) -> usize {
+        let mut bytes = 0;
+        for number in self.oldest..self.next {
+            let entry = entry_mut(&mut self.entries, self.first, number);
+            if let Some(copy) = entry.and_then(|entry| entry.copy.take()) {
+                bytes += if number < self.unsent { copy.len() } else { 0 };
+                store.remove(copy);
+            }
+        }
+        self.oldest = self.next;
+        self.unsent = self.next;
+        bytes
+    }
+
     /// Packets that wait for their turn.
     pub(super) fn unsent(&self) -> usize {
         usize::try_from(self.next - self.unsent).unwrap_or(0)
@@ -276,9 +305,11 @@ impl SendWindow {
         if acked < self.acked && parameters.timing == Timing::Unity {
             return AckOutcome::Nothing;
         }
-        self.acked = self.acked.max(acked);
         let mut bytes = 0;
-        let (mut progress, mut in_time) = (false, false);
+        // What was superseded is acknowledged all the same.
+        let mut progress = self.delivery == Delivery::Latest && acked > self.acked;
+        self.acked = self.acked.max(acked);
+        let mut in_time = progress;
         for number in self.oldest..=acked {
             let distance = usize::try_from(acked - number).unwrap_or(usize::MAX);
             if !header.mask.contains(distance) {
@@ -340,7 +371,7 @@ impl SendWindow {
         let processing = Duration::from_millis(u64::from(processing_ms));
         match timing {
             Timing::Prompt => {
-                if entry.sent_once && entry.copy.is_some() {
+                if entry.sent_once && (entry.copy.is_some() || acked > self.acked) {
                     entry.sampled = true;
                     return self.trip.take(now - entry.first_sent, processing);
                 }
@@ -361,15 +392,33 @@ impl SendWindow {
     /// Forgets entries nothing will ask for: the acknowledged ones, under `Timing::Unity` only when
     /// a packet a window later needs their place.
     fn forget(&mut self, parameters: &Parameters) {
-        let kept = match parameters.timing {
-            Timing::Prompt => 0,
-            Timing::Unity => i64::from(parameters.send_window()),
+        let window = i64::from(parameters.send_window());
+        let end = match (parameters.timing, self.delivery) {
+            (Timing::Unity, _) => self.oldest.min(self.next - window),
+            // Superseded ones still measure the round trip.
+            (Timing::Prompt, Delivery::Latest) => {
+                self.oldest.min((self.acked + 1).max(self.next - window))
+            }
+            (Timing::Prompt, _) => self.oldest,
         };
-        let end = self.oldest.min(self.next - kept);
         while self.first < end {
             self.entries.pop_front();
             self.first += 1;
         }
+    }
+
+    /// Whether nothing was acknowledged for so long that a few packets are to find out why.
+    pub(super) fn is_probing(&self, parameters: &Parameters) -> bool {
+        parameters.timing == Timing::Prompt
+            && self.backoff > 0
+            && self.timeouts(parameters).again >= PROBING
+    }
+
+    /// Packets that are to find it out: a quarter of those in flight, as one that arrives brings all
+    /// the others.
+    pub(super) fn probes(&self) -> usize {
+        let in_flight = usize::try_from(self.unsent - self.oldest).unwrap_or(0);
+        (in_flight / 4).max(PROBES)
     }
 
     /// Whether a packet may be lost.
@@ -435,7 +484,10 @@ impl SendWindow {
                 self.grew_patient = now;
             }
         }
-        if complete {
+        if expired.any() && self.is_probing(parameters) {
+            self.overtaking = false;
+            self.timer = now.just_after(self.timeouts(parameters).again);
+        } else if complete {
             self.overtaking = false;
             self.wind(parameters);
         } else {
@@ -507,14 +559,14 @@ impl SendWindow {
 
     /// Begins at another number, as a long connection does.
     #[cfg(test)]
-    pub(super) fn starting_at(next: i64) -> Self {
+    pub(super) fn starting_at(next: i64, delivery: Delivery) -> Self {
         Self {
             first: next,
             oldest: next,
             unsent: next,
             next,
             acked: next - 1,
-            ..Self::default()
+            ..Self::new(delivery)
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod acks;
 mod custom;
+mod delivery;
 mod fragmentation;
 mod golden;
 mod hostile;
@@ -141,6 +142,7 @@ impl Peer {
             shape: &self.shape,
             parameters: &self.parameters,
             throttle: &mut self.throttle,
+            yields: false,
             buffers: &mut self.buffers,
         };
         call(&mut self.state, &mut cx, &mut self.sent, &mut self.inbox)

@@ -44,6 +44,11 @@ impl Throttle {
         }
     }
 
+    /// Whether it ever holds anything back.
+    pub(crate) fn is_on(&self) -> bool {
+        self.on
+    }
+
     /// Whether a packet of `len` bytes may leave for the first time.
     #[inline]
     pub(super) fn admits(&mut self, len: usize) -> bool {
@@ -93,6 +98,13 @@ impl Throttle {
     pub(super) fn on_ack(&mut self, bytes: usize, sample: Option<Duration>) {
         if self.on {
             self.window.on_ack(bytes, sample);
+        }
+    }
+
+    /// Packets of `bytes` in all are of no interest any more, whatever became of them.
+    pub(super) fn on_given_up(&mut self, bytes: usize) {
+        if self.on {
+            self.window.on_given_up(bytes);
         }
     }
 

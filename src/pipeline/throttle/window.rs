@@ -127,6 +127,11 @@ impl Window {
         self.in_flight = self.in_flight.saturating_add(len);
     }
 
+    pub(super) fn on_given_up(&mut self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.in_flight = self.in_flight.saturating_sub(bytes);
+    }
+
     pub(super) fn on_lost(&mut self, len: usize) {
         let len = u32::try_from(len).unwrap_or(u32::MAX);
         self.round.lost = self.round.lost.saturating_add(len);
