@@ -88,11 +88,17 @@ impl Inbox {
         self.backlog + self.unread_bytes()
     }
 
-    /// Whether `len` more payload bytes stay within `budget`, the twin's backlog counted. A message
-    /// larger than the budget fits where nothing else is unread.
+    /// Whether `len` more payload bytes stay within `budget`, the twin's backlog counted.
+    ///
+    /// One message larger than the budget fits on top of what is within it: small ones that come with
+    /// every update would keep it out for ever.
     pub(crate) fn has_room(&self, len: usize, budget: usize) -> bool {
         let waiting = self.waiting_bytes();
-        waiting == 0 || waiting + HEADER + len <= budget
+        if HEADER + len > budget {
+            waiting <= budget
+        } else {
+            waiting + HEADER + len <= budget
+        }
     }
 
     /// Says how many bytes lie unread in the twin.
@@ -187,6 +193,14 @@ mod tests {
         old.append(&mut new);
         assert_eq!(drain(&mut old), [b"2".to_vec(), b"3".to_vec()]);
         assert!(new.is_empty() && new.unread_bytes() == 0);
+    }
+
+    #[test]
+    fn one_message_beyond_the_budget_fits_on_top_of_it() {
+        let mut inbox = filled(&[b"12345678"]);
+        assert!(inbox.has_room(1_000, 32));
+        inbox.push(EventKind::Data, 0, 0, &[0; 1_000]);
+        assert!(!inbox.has_room(1_000, 32) && !inbox.has_room(1, 32));
     }
 
     #[test]

@@ -96,6 +96,24 @@ fn a_message_of_megabytes_arrives_and_tells_how_far_it_has_come() {
 }
 
 #[test]
+fn a_message_beyond_the_budget_is_not_kept_out_by_small_ones() {
+    let large = || settings().fragmentation_payload_capacity(200_000);
+    let mut world = World::with(1, large(), large());
+    let pipeline = world.create_pipeline(&[Fragmentation, ReliableSequenced]);
+    let (ours, theirs) = world.connect_proved(0);
+    let budget = world.server.driver.current_settings().budgets().event_bytes_per_connection;
+    assert!(budget < 200_000);
+    send(&mut world.clients[0], pipeline, ours, &pattern(200_000)).unwrap();
+    // A small one in front of it in every update.
+    let ticks = world.drive_until(200, |world| {
+        world.clients[0].send(ours, b"small").unwrap();
+        let received = messages(world.server.events_of(theirs));
+        received.iter().any(|message| message.len() == 200_000)
+    });
+    assert!(ticks < 30, "{ticks}");
+}
+
+#[test]
 fn j4_through_drivers_a_lost_fragment_costs_its_message_and_no_other() {
     for lost in 0..9_u64 {
         let net = Net::rough(1, Conditions::default());
