@@ -167,18 +167,22 @@ fn canned_updates(c: &mut Criterion) {
             b.iter_custom(|rounds| (0..rounds).map(|_| tick(&mut driver, &canned)).sum());
         });
     }
-    for (name, threads, overlap) in [
-        ("1 worker", 1, SliceOverlap::On),
-        ("2 workers", 2, SliceOverlap::On),
-        ("2 workers, no overlap", 2, SliceOverlap::Off),
-    ] {
-        let (mut driver, canned) = canned(
-            1_000,
-            settings(threads, InlineThreshold::NeverInline, overlap),
-        );
-        group.bench_function(BenchmarkId::new(name, 1_000), |b| {
-            b.iter_custom(|rounds| (0..rounds).map(|_| tick(&mut driver, &canned)).sum());
-        });
+    // A thousand take less than two wake-ups: whether a second worker pays shows with ten thousand.
+    for packets in [1_000, 10_000] {
+        group.throughput(Throughput::Elements(u64::from(packets)));
+        for (name, threads, overlap) in [
+            ("1 worker", 1, SliceOverlap::On),
+            ("2 workers", 2, SliceOverlap::On),
+            ("2 workers, no overlap", 2, SliceOverlap::Off),
+        ] {
+            let (mut driver, canned) = canned(
+                packets,
+                settings(threads, InlineThreshold::NeverInline, overlap),
+            );
+            group.bench_function(BenchmarkId::new(name, packets), |b| {
+                b.iter_custom(|rounds| (0..rounds).map(|_| tick(&mut driver, &canned)).sum());
+            });
+        }
     }
     group.finish();
 }

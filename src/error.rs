@@ -145,6 +145,18 @@ pub enum SendError {
         /// Most that may wait.
         budget: usize,
     },
+    /// So much is held for all connections that nothing is left for this one. Unity: −5.
+    #[error(
+        "{held} of {limit} bytes are held for all connections, and {needed} more are too many for this one: pop events, disconnect peers that read nothing, or raise `max_memory_total`"
+    )]
+    MemoryFull {
+        /// Bytes of the message.
+        needed: usize,
+        /// Bytes held for all connections, as of the last update.
+        held: usize,
+        /// Most that may be held.
+        limit: usize,
+    },
     /// The pipeline's reliable window has no room until the peer acknowledges. A Writable event says
     /// when it has. Unity: −5.
     #[error(
@@ -172,7 +184,9 @@ impl SendError {
             Self::StaleConnection { .. } => StatusCode::NetworkVersionMismatch,
             Self::NotConnected { .. } => StatusCode::NetworkStateMismatch,
             Self::PacketOverflow { .. } => StatusCode::NetworkPacketOverflow,
-            Self::QueueFull { .. } | Self::WindowFull { .. } => StatusCode::NetworkSendQueueFull,
+            Self::QueueFull { .. } | Self::WindowFull { .. } | Self::MemoryFull { .. } => {
+                StatusCode::NetworkSendQueueFull
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::account::{Account, Holder};
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::windows::Windows;
@@ -100,6 +101,8 @@ pub(crate) struct Desk {
     held: u64,
     /// Back only: lanes whose inbox knows of events that lie unread in front.
     backlogged: u64,
+    /// Back only: bytes held for each lane.
+    pub(crate) account: Account,
     /// Lanes whose connection the application has (accepted, or made itself).
     pub(crate) owned: u64,
 }
@@ -124,6 +127,7 @@ impl Desk {
     /// Costs nothing where nothing was used: memory follows traffic, time follows memory.
     pub(crate) fn trim(front: &mut Self, back: &mut Self) {
         for lane in lanes_of(front.held & !front.recent) {
+            back.account.set(lane, Holder::Boxes, 0);
             for desk in [&mut *front, &mut *back] {
                 if let (Some(inbox), Some(outbox)) =
                     (desk.inboxes.get_mut(lane), desk.outboxes.get_mut(lane))
@@ -164,6 +168,7 @@ impl Desk {
             outbox.get_mut().clear();
         }
         self.windows.free(lane);
+        self.account.free(lane);
         self.ready &= others;
         self.owned &= others;
         *self.marks.written.get_mut() &= others;
@@ -175,9 +180,9 @@ impl Desk {
         *self.marks.written.get_mut()
     }
 
-    /// Says that all outboxes are empty.
-    pub(crate) fn clear_written(&mut self) {
-        *self.marks.written.get_mut() = 0;
+    /// Says that the outboxes of these lanes are empty.
+    pub(crate) fn clear_written(&mut self, lanes: u64) {
+        *self.marks.written.get_mut() &= !lanes;
     }
 
     /// Hands the outboxes that `front` filled to `back`, whose own are empty, and tells each inbox

@@ -127,7 +127,6 @@ impl Inbox {
     }
 
     /// Bytes of memory held.
-    #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         self.bytes.capacity()
     }

@@ -201,7 +201,6 @@ impl Outbox {
     }
 
     /// Bytes of memory held.
-    #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         self.bytes.capacity()
     }

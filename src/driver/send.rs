@@ -171,6 +171,16 @@ impl<'a> Sending<'_, 'a> {
     ) -> Result<usize, SendError> {
         let queued = outbox.payload_bytes();
         let budget = self.shape.send_budget;
+        let memory = &self.shape.memory;
+        let needed = required.max(1);
+        if queued + needed > memory.of(usize::MAX) {
+            return Err(SendError::MemoryFull {
+                needed,
+                held: memory.held,
+                limit: memory.limit,
+            });
+        }
+        let capacity = capacity.min(memory.of(usize::MAX) - queued);
         if queued + capacity > budget && queued > 0 {
             return Err(SendError::QueueFull { queued, budget });
         }

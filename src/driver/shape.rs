@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::buffer::account::MemoryShare;
 use crate::buffer::desk::Snapshot;
 use crate::buffer::outbox::Rooms;
 use crate::id::NetworkPipeline;
@@ -18,6 +19,8 @@ pub(crate) struct Shape {
     pub(crate) rooms: Rooms,
     /// Payload bytes that may wait in one connection's outbox.
     pub(crate) send_budget: usize,
+    /// How much may be held for each connection, as of the update that was scheduled last.
+    pub(crate) memory: MemoryShare,
 }
 
 impl Shape {

@@ -27,6 +27,9 @@ pub struct DriverStatistics {
     pub sent_bandwidth: Bandwidth,
     /// How full queues have been.
     pub high_water: HighWater,
+    /// Bytes held for all connections: queues, windows, messages that are put together, events.
+    /// Bounded by `max_memory_total`.
+    pub memory_held: usize,
     /// Time spent in each stage, over all threads.
     pub stage_times: StageTimes,
     /// How long updates and flushes took.
@@ -56,7 +59,8 @@ pub struct DriverStatistics {
 }
 
 impl DriverStatistics {
-    pub(super) fn take(&mut self, core: &Core, waiting: usize) {
+    pub(super) fn take(&mut self, core: &Core, waiting: usize, held: usize) {
+        self.memory_held = held;
         self.inward = core.inward;
         self.outward = core.outward;
         self.sent = core.sent;

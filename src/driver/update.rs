@@ -8,6 +8,7 @@ use super::handle::JobHandle;
 use super::office::Office;
 use super::shape::Shape;
 use super::{NetworkDriver, WaitOutcome};
+use crate::buffer::account::MemoryShare;
 use crate::buffer::batch::ReceiveBatch;
 use crate::buffer::desk::Desk;
 use crate::buffer::outbox::Rooms;
@@ -66,12 +67,14 @@ pub(super) fn build_back(
     let padding = u16::try_from(padding).unwrap_or(u16::MAX);
     let seed = settings.random_seed();
     let pipelines = Arc::new(Pipelines::new(settings.pipelines().clone()));
+    let memory = MemoryShare::new(0, settings.budgets().max_memory_total, 0);
     let rules = Rules {
         settings: settings.clone(),
         listening: false,
         accept_payload: Vec::new(),
         padding,
         pipelines: pipelines.clone(),
+        memory,
     };
     let core = Core {
         site: Arc::new(Site {
@@ -115,6 +118,7 @@ pub(super) fn build_back(
         header,
         rooms,
         send_budget: settings.budgets().send_bytes_per_connection,
+        memory,
     };
     (
         Back {
@@ -221,8 +225,11 @@ impl NetworkDriver {
         let Some(mut back) = self.home.take() else {
             return;
         };
+        let memory = back.memory(&self.settings);
+        self.front.shape.memory = memory;
         let lost = Arc::get_mut(&mut back.core.site).is_some_and(|site| {
             site.now = now;
+            site.rules.memory = memory;
             phase == Phase::Whole && site.interface.maintain(now.at).is_err()
         });
         if lost {
@@ -290,12 +297,10 @@ impl NetworkDriver {
         for index in 0..=helpers {
             let crew = self.crew.clone();
             self.pool.spawn(move || {
-                if index == 0
-                    && let Some(back) = crew.begin()
-                {
-                    job::lead(&crew, back);
-                } else {
+                if index > 0 {
                     crew.assist(job::run);
+                } else if let Some(back) = crew.begin() {
+                    job::lead(&crew, back);
                 }
             });
         }
@@ -366,7 +371,9 @@ impl NetworkDriver {
             self.statistics.sent.entered,
             self.statistics.stage_times.work(),
         );
-        self.statistics.take(&back.core, self.front.incoming.len());
+        let held = back.memory(&self.settings).held;
+        self.statistics
+            .take(&back.core, self.front.incoming.len(), held);
         let busy = self.statistics.stage_times.work().saturating_sub(before.2);
         self.threshold.learn(
             self.statistics.inward.entered.saturating_sub(before.0),
@@ -408,6 +415,13 @@ impl NetworkDriver {
 }
 
 impl Back {
+    /// How much may be held for each connection from here on.
+    fn memory(&self, settings: &NetworkSettings) -> MemoryShare {
+        let held = self.desks.iter().map(|desk| desk.account.total()).sum();
+        let limit = settings.budgets().max_memory_total;
+        MemoryShare::new(held, limit, self.core.endpoint.len())
+    }
+
     /// Hands over what the user has written.
     fn flip_outboxes(&mut self, front: &mut Office) {
         for (front, back) in front.desks.iter_mut().zip(&mut self.desks) {

@@ -42,6 +42,7 @@ impl World {
                 accept_payload: Vec::new(),
                 padding: 0,
                 pipelines: std::sync::Arc::default(),
+                memory: crate::buffer::account::MemoryShare::new(0, usize::MAX / 2, 1),
             },
             now: Timestamp::from_micros(1_000_000),
             inward: Flow::default(),

@@ -45,6 +45,12 @@ impl Back {
         let mut watch = Stopwatch::start();
         let begun = *self.core.begun.get_or_insert(watch);
         let mut out = 0;
+        if let Some(crew) = crew
+            && self.core.phase == Phase::Whole
+            && self.core.overlap
+        {
+            self.send_early(crew, &mut out);
+        }
         if self.core.phase == Phase::Whole
             && self.receive_all(crew, limit, &mut out, &mut watch) == Step::TooMuch
         {
@@ -129,6 +135,21 @@ impl Back {
         }
     }
 
+    /// Has the crew send, while the first slices are read, what need not wait for them.
+    fn send_early(&mut self, crew: &Crew, out: &mut usize) {
+        for index in 0..self.shards.len() {
+            let written = self.desks.get_mut(index).map_or(0, Desk::written);
+            let shard = self.shards.get(index).and_then(Option::as_ref);
+            if shard.is_none_or(|shard| written & !shard.patient == 0) {
+                continue;
+            }
+            if let Some(work) = self.send_out(index, Mode::Early) {
+                self.give_away(work, crew, out);
+            }
+        }
+        crew.announce();
+    }
+
     /// Processes the last slice of every shard, serves it and sends.
     fn serve_all(&mut self, crew: Option<&Crew>, out: usize, mode: Mode, watch: &mut Stopwatch) {
         match crew {
@@ -138,20 +159,41 @@ impl Back {
         self.core.staged = 0;
     }
 
-    /// The same with a crew: each shard is served and sent by whoever takes it.
+    /// The same with a crew: each shard is served and sent by whoever takes it, as soon as it is home
+    /// from its last slice.
     fn serve_with(&mut self, crew: &Crew, mut out: usize, mode: Mode) {
-        self.work_off(crew, &mut out);
+        let first = self.outcome.served.len();
         for index in 0..self.shards.len() {
-            if !self.is_busy(index, mode) {
-                continue;
+            if self.is_busy(index, mode) {
+                self.outcome.served.push(index);
             }
-            self.outcome.served.push(index);
+        }
+        for place in first..self.outcome.served.len() {
+            let Some(index) = self.outcome.served.get(place).copied() else {
+                break;
+            };
+            if matches!(self.shards.get(index), Some(None)) {
+                crew.announce();
+                self.bring_home(index, crew, &mut out);
+            }
             if let Some(work) = self.send_out(index, mode) {
                 self.give_away(work, crew, &mut out);
             }
         }
         crew.announce();
         self.work_off(crew, &mut out);
+    }
+
+    /// Works until a shard is home.
+    fn bring_home(&mut self, index: usize, crew: &Crew, out: &mut usize) {
+        while *out > 0 && matches!(self.shards.get(index), Some(None)) {
+            self.collect(crew, out);
+            if !self.help(crew, out) && *out > 0 {
+                let work = crew.wait_collect();
+                self.take_in(work);
+                *out -= 1;
+            }
+        }
     }
 
     /// The same on this thread: shard after shard is served where it lies, then all are sent
@@ -317,7 +359,12 @@ fn load(core: &mut Core, shard: &mut Shard, desk: &mut Desk, mode: Mode) {
         return;
     };
     shard.wake = *wake;
-    std::mem::swap(&mut shard.runs, &mut staging.runs);
+    if mode != Mode::Early {
+        std::mem::swap(&mut shard.runs, &mut staging.runs);
+    }
+    if mode != Mode::Slice {
+        shard.queued |= desk.written();
+    }
     // Lanes that were opened while the shard was out.
     let lanes = shard.runs.lanes().max(desk.lanes());
     shard.grow(lanes);
@@ -325,7 +372,7 @@ fn load(core: &mut Core, shard: &mut Shard, desk: &mut Desk, mode: Mode) {
     if mode == Mode::Last {
         staging.counts = [0; LANES_PER_SHARD];
     }
-    staging.given = mode == Mode::Slice;
+    staging.given = matches!(mode, Mode::Early | Mode::Slice);
 }
 
 /// Notes when a shard that was served must be served next.

@@ -6,9 +6,9 @@
 //! the number of threads.
 //!
 //! ```text
-//! lead      receive ─ route ─ receive ─ route ─ … ─ receive ─┬─ finish ─ chained jobs ─ home
-//!              └─ slice ─┐        └─ slice ─┐                │
-//! helpers               decrypt ─ process  decrypt ─ process ─ serve ─ send
+//! lead          receive ─ route ─ receive ─ route ─ … ─ receive ─┬─ finish ─ chained jobs ─ home
+//!                  └─ slice ─┐        └─ slice ─┐                │
+//! helpers  send early ─ decrypt ─ process  decrypt ─ process ─ serve ─ send
 //! ```
 
 mod back;
@@ -30,6 +30,7 @@ mod rehouse;
 mod route;
 mod seal;
 mod send;
+mod serve;
 mod shard;
 mod site;
 mod sync;

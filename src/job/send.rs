@@ -91,12 +91,13 @@ pub(crate) fn abandon(shard: &mut Shard, desk: &mut Desk) {
 /// Empties what was sent from, and frees the lanes that are closed.
 pub(super) fn clear(shard: &mut Shard, desk: &mut Desk) {
     shard.egress.clear();
-    for lane in lanes_of(desk.written()) {
+    let read = desk.written() & !shard.queued;
+    for lane in lanes_of(read) {
         if let Some(outbox) = desk.outboxes.get_mut(lane) {
             outbox.get_mut().clear();
         }
     }
-    desk.clear_written();
+    desk.clear_written(read);
     shard.sweep();
 }
 

@@ -37,7 +37,11 @@ pub(crate) struct Shard {
     /// No lane's deadline is earlier. All may be later: it is looked up anew when it has come, so
     /// that serving a few lanes does not cost a look at all of them.
     pub(crate) wake: Deadline,
-    /// Lanes that received something or were opened since they were served last.
+    /// Lanes whose outbox has been flipped and not been read.
+    pub(crate) queued: u64,
+    /// Lanes whose messages wait for what arrives in the same update.
+    pub(crate) patient: u64,
+    /// Lanes that received something, were written to or opened since they were served last.
     pub(crate) touched: u64,
     /// Lanes the user has disconnected; carried out by the next update, not by a flush.
     pub(crate) leaving: u64,
@@ -73,6 +77,8 @@ impl Shard {
             secure: rooms.tail > 0,
             deadlines: Vec::new(),
             wake: NEVER,
+            queued: 0,
+            patient: 0,
             touched: 0,
             leaving: 0,
             current: None,
@@ -117,6 +123,14 @@ impl Shard {
         if let Some(deadline) = self.deadlines.get_mut(lane) {
             deadline.at = deadline.at.min(at);
             self.wake = earlier(self.wake, *deadline);
+        }
+    }
+
+    /// Notes when a lane must be served next.
+    pub(crate) fn set_deadline(&mut self, lane: usize, at: Deadline) {
+        if let Some(deadline) = self.deadlines.get_mut(lane) {
+            *deadline = at;
+            self.wake = earlier(self.wake, at);
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) struct Site {
 /// What a piece of work is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
+    /// Send what the user wrote to lanes that need not wait for what arrives.
+    Early,
     /// Process a slice that is not the last.
     Slice,
     /// Process the last slice, serve the lanes and send.

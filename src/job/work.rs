@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::shard::Shard;
 use super::site::{Mode, Site};
 use super::timing::Stopwatch;
-use super::{decrypt, process, seal, send};
+use super::{decrypt, process, seal, send, serve};
 use crate::buffer::desk::Desk;
 use crate::counters::DropReason;
 
@@ -63,7 +63,11 @@ pub(super) fn process(
 }
 
 fn run_stages(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode, watch: &mut Stopwatch) {
-    if !shard.runs.is_empty() {
+    if mode != Mode::Slice {
+        let impatient = !shard.patient;
+        serve::write(shard, desk, site, impatient);
+    }
+    if !shard.runs.is_empty() && mode != Mode::Early {
         if !shard.guards.is_empty() {
             watch.lap(&mut shard.times.process);
             decrypt::decrypt(shard, site);
@@ -71,8 +75,11 @@ fn run_stages(shard: &mut Shard, desk: &mut Desk, site: &Site, mode: Mode, watch
         }
         process::handle_packets(shard, desk, site);
     }
+    if matches!(mode, Mode::Last | Mode::Flush) {
+        serve::write(shard, desk, site, !0);
+        serve::settle(shard, desk, site, mode);
+    }
     if mode != Mode::Slice {
-        process::serve(shard, desk, site, mode);
         seal::seal(shard, desk);
     }
 }

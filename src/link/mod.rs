@@ -40,6 +40,7 @@
 //! Source: Unity Transport `SimpleConnectionLayer.cs`. Differences are deliberate and few: the
 //! implicit accept works, an address is proved before it is trusted, a close is told three times.
 
+mod chains;
 mod client;
 mod closing;
 mod discovery;
@@ -56,6 +57,7 @@ mod rules;
 mod secured;
 mod send;
 mod server;
+mod sinks;
 mod state;
 mod survey;
 mod timers;
@@ -66,6 +68,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::address::Path;
+use crate::buffer::account::MemoryShare;
 use crate::buffer::desk::{ConnectionState, Snapshot};
 use crate::buffer::egress::Egress;
 use crate::buffer::inbox::Inbox;
@@ -77,7 +80,7 @@ use crate::settings::NetworkSettings;
 use crate::time::{Now, Timestamp};
 use crate::wire::connection::Token;
 
-use self::pipelines::Chains;
+use self::chains::Chains;
 use self::roaming::Roaming;
 use self::send::Outlet;
 use self::state::{Role, Standing, State};
@@ -95,6 +98,8 @@ pub(crate) struct Rules {
     pub(crate) padding: u16,
     /// Pipelines the driver has; ids above are unknown.
     pub(crate) pipelines: Arc<Pipelines>,
+    /// How much may be held for each connection, as of the last update.
+    pub(crate) memory: MemoryShare,
 }
 
 /// What a link may touch while it works: its own lane of the desk, and its shard's collections.

@@ -1,255 +1,25 @@
 //! The pipelines of a connection: a message passes its stages between the user and the packet.
 //!
-//! State is made when a pipeline is first used, on either side, so a connection that uses none pays
-//! a pointer. In an update a pipeline is opened before the link's first packet (what was held and is
-//! due is delivered), and closed behind its messages (acks and resends, which thus ride on what the
-//! update sends anyway).
+//! In an update a pipeline is opened before the link's first packet (what was held and is due is
+//! delivered), and closed behind its messages (acks and resends, which thus ride on what the update
+//! sends anyway).
 //!
 //! A reliable message is never lost to a full window: the user is told how full it is before it
 //! sends. Where that was not the whole truth (a chained job sent as well, the path grew narrower,
 //! memory is short) the message waits here, and those behind it.
 
-use std::collections::VecDeque;
-use std::ops::Range;
-
+use super::chains::{Chain, Share, is_full};
 use super::send::Outlet;
+use super::sinks::{Messages, Packets};
 use super::state::{Role, State};
 use super::{Context, Link, Rules};
 use crate::buffer::inbox::{EventKind, Inbox};
 use crate::buffer::outbox::{Outbox, Record};
 use crate::buffer::windows::Usage;
 use crate::counters::DropReason;
-use crate::pipeline::{
-    self, Buffers, MessageSink, PacketSink, Phase, PipelineShape, PipelineState,
-    PipelineStatistics, StageRefusal,
-};
+use crate::pipeline::{self, Buffers, Phase, PipelineShape, PipelineStatistics};
 use crate::time::Timestamp;
-use crate::wire::connection::{DATA_HEADER_LEN, write_data_header};
-
-/// The pipelines of one connection that were used, by id.
-#[derive(Debug, Default)]
-pub(super) struct Chains(Option<Box<Used>>);
-
-#[derive(Debug, Default)]
-struct Used {
-    chains: Vec<Chain>,
-    /// The batch they were opened in last.
-    opened: Option<u32>,
-}
-
-/// One pipeline of one connection.
-#[derive(Debug)]
-struct Chain {
-    id: u8,
-    state: PipelineState,
-    /// Messages that its window had no room for.
-    waiting: VecDeque<Vec<u8>>,
-    /// Whether the user was refused, and is to be told of room.
-    room_wanted: bool,
-}
-
-impl Chains {
-    fn each(&self) -> impl Iterator<Item = &Chain> {
-        self.0.iter().flat_map(|used| &used.chains)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// The chain of a pipeline, made if this is its first use, and the memory it may hold; none if
-    /// there is no such pipeline.
-    fn get(&mut self, id: u8, stream: u64, rules: &Rules) -> Option<(&mut Chain, usize)> {
-        let shape = rules.pipelines.get(id)?;
-        let chains = &mut self.0.get_or_insert_default().chains;
-        let at = match chains.binary_search_by_key(&id, |chain| chain.id) {
-            Ok(at) => at,
-            Err(at) => {
-                chains.insert(
-                    at,
-                    Chain {
-                        id,
-                        state: PipelineState::new(shape, &rules.pipelines.parameters, stream),
-                        waiting: VecDeque::new(),
-                        room_wanted: false,
-                    },
-                );
-                at
-            }
-        };
-        let others = chains.iter().filter(|chain| chain.id != id);
-        let held: usize = others.map(Chain::memory).sum();
-        let memory = rules.pipeline_memory().saturating_sub(held);
-        Some((chains.get_mut(at)?, memory))
-    }
-
-    /// Whether this is the first call in a batch.
-    fn begin(&mut self, batch: u32) -> bool {
-        match &mut self.0 {
-            Some(used) => used.opened.replace(batch) != Some(batch),
-            None => false,
-        }
-    }
-
-    /// When there is something to do for one of them.
-    pub(super) fn deadline(&self, rules: &Rules) -> Timestamp {
-        let deadlines = self.each().map(|chain| chain.deadline(rules));
-        deadlines.min().unwrap_or(Timestamp::NEVER)
-    }
-
-    /// Since when the peer has acknowledged nothing although it was sent reliable data.
-    pub(super) fn waiting_since(&self) -> Timestamp {
-        let since = self.each().map(|chain| chain.state.waiting_since());
-        since.min().unwrap_or(Timestamp::NEVER)
-    }
-
-    /// Reliable packets and messages that the peer has not acknowledged.
-    pub(super) fn undelivered(&self) -> usize {
-        let counts = self
-            .each()
-            .map(|chain| chain.state.unacknowledged() + chain.waiting.len());
-        counts.sum()
-    }
-
-    /// Messages that wait for their window.
-    pub(super) fn waiting(&self) -> usize {
-        self.each().map(|chain| chain.waiting.len()).sum()
-    }
-}
-
-impl Chain {
-    fn memory(&self) -> usize {
-        let waiting: usize = self.waiting.iter().map(Vec::capacity).sum();
-        self.state.memory() + waiting
-    }
-
-    /// Packets the window has room for.
-    fn credits(&self, rules: &Rules) -> usize {
-        if self.waiting.is_empty() {
-            self.state.window_credits(&rules.pipelines.parameters)
-        } else {
-            0
-        }
-    }
-
-    fn deadline(&self, rules: &Rules) -> Timestamp {
-        let parameters = &rules.pipelines.parameters;
-        let overdue = (self.room_wanted || !self.waiting.is_empty())
-            && self.state.window_credits(parameters) > 0;
-        if overdue {
-            Timestamp::ZERO
-        } else {
-            self.state.deadline(parameters)
-        }
-    }
-
-    /// Sends what waits, as far as there is room.
-    fn send_waiting(&mut self, cx: &mut pipeline::Context<'_>, sink: &mut Packets<'_, '_>) {
-        while let Some(message) = self.waiting.pop_front() {
-            let outcome = self.state.send_copy(&message, cx, sink);
-            if is_full(&outcome) {
-                self.waiting.push_front(message);
-                return;
-            }
-            sink.settle(outcome);
-        }
-    }
-}
-
-/// Whether a message is to wait.
-fn is_full(outcome: &Result<(), StageRefusal>) -> bool {
-    matches!(
-        outcome,
-        Err(StageRefusal::WindowFull { .. } | StageRefusal::MemoryFull { .. })
-    )
-}
-
-/// Takes what a chain sends: bodies of data packets.
-struct Packets<'l, 'o> {
-    link: &'l mut Link,
-    out: Outlet<'o>,
-    pipeline: u8,
-    /// Where in the arena the packet of the user's own message begins, its header included.
-    placed: Option<usize>,
-}
-
-impl Packets<'_, '_> {
-    /// Counts what became of a message.
-    fn settle(&mut self, outcome: Result<(), StageRefusal>) {
-        match outcome {
-            Ok(()) => self.out.outward.passed += 1,
-            Err(refusal) => self.out.outward.drops.count(reason_of(&refusal)),
-        }
-    }
-
-    /// Whether a packet may leave. One that may not is counted; a reliable one comes again.
-    fn may_leave(&mut self, len: usize) -> bool {
-        match self.link.clear_way(len, &mut self.out) {
-            Ok(()) => true,
-            Err(reason) => {
-                self.out.outward.entered += 1;
-                self.out.outward.drops.count(reason);
-                false
-            }
-        }
-    }
-}
-
-impl PacketSink for Packets<'_, '_> {
-    #[inline]
-    fn in_place(&mut self, range: Range<usize>) {
-        let len = DATA_HEADER_LEN + range.len();
-        if self.may_leave(len) {
-            let start = range.start.saturating_sub(DATA_HEADER_LEN);
-            self.placed = Some(start);
-            self.out.egress.message(self.out.lane, start..range.end);
-            self.link.count_sent(len, &self.out);
-        }
-    }
-
-    fn packet(&mut self, body: &[u8]) {
-        if self.may_leave(DATA_HEADER_LEN + body.len()) {
-            let mut header = [0; DATA_HEADER_LEN];
-            write_data_header(&mut header, self.link.token, self.pipeline);
-            let len = self.out.egress.ahead(self.out.lane, |out| {
-                out.extend_from_slice(&header);
-                out.extend_from_slice(body);
-            });
-            self.link.count_control(len, &mut self.out);
-            self.link.count_sent(len, &self.out);
-        }
-    }
-}
-
-#[cold]
-fn reason_of(refusal: &StageRefusal) -> DropReason {
-    match refusal {
-        StageRefusal::TooLong { .. } => DropReason::TooLong,
-        StageRefusal::Stage { .. } => DropReason::StageRefused,
-        _ => DropReason::InternalError,
-    }
-}
-
-/// Takes what a chain delivers.
-struct Messages<'a> {
-    inbox: &'a mut Inbox,
-    /// Bytes that lie unread elsewhere.
-    held: usize,
-    budget: usize,
-    pipeline: u8,
-}
-
-impl MessageSink for Messages<'_> {
-    #[inline]
-    fn has_room(&self, len: usize) -> bool {
-        self.inbox.has_room(self.held + len, self.budget)
-    }
-
-    #[inline]
-    fn message(&mut self, bytes: &[u8]) {
-        self.inbox.push(EventKind::Data, self.pipeline, 0, bytes);
-    }
-}
+use crate::wire::connection::write_data_header;
 
 impl Link {
     /// A message of the user for a pipeline.
@@ -261,7 +31,7 @@ impl Link {
     ) {
         let mut chains = std::mem::take(&mut self.chains);
         match chains.get(record.pipeline, self.stream(), cx.rules) {
-            Some((chain, memory)) => self.send_on(chain, memory, outbox, record, cx),
+            Some((chain, share)) => self.send_on(chain, share, outbox, record, cx),
             None => cx.outward.drops.count(DropReason::UnknownPipeline),
         }
         self.chains = chains;
@@ -270,7 +40,7 @@ impl Link {
     fn send_on(
         &mut self,
         chain: &mut Chain,
-        memory: usize,
+        share: Share<'_>,
         outbox: &mut Outbox,
         record: &Record,
         cx: &mut Context<'_>,
@@ -283,8 +53,9 @@ impl Link {
             return;
         }
         let (path_mtu, token) = (self.path_mtu, self.token);
+        let allowance = self.message_allowance(cx.rules);
         let (out, _, buffers) = cx.split();
-        let Some(mut stages) = stages(chain.id, path_mtu, memory, &out, buffers) else {
+        let Some(mut stages) = stages(chain.id, path_mtu, allowance, share, &out, buffers) else {
             return;
         };
         // The path grew narrower since the message was written: what it is sent with is up to the
@@ -325,7 +96,7 @@ impl Link {
     ) -> Result<(), DropReason> {
         let mut chains = std::mem::take(&mut self.chains);
         let outcome = match chains.get(pipeline, self.stream(), cx.rules) {
-            Some((chain, memory)) => self.receive_on(chain, memory, body, cx),
+            Some((chain, share)) => self.receive_on(chain, share, body, cx),
             None => Err(DropReason::UnknownPipeline),
         };
         // What was made by this packet had nothing to open.
@@ -337,16 +108,17 @@ impl Link {
     fn receive_on(
         &mut self,
         chain: &mut Chain,
-        memory: usize,
+        share: Share<'_>,
         body: &[u8],
         cx: &mut Context<'_>,
     ) -> Result<(), DropReason> {
         let path_mtu = self.path_mtu;
+        let allowance = self.message_allowance(cx.rules);
         let (out, inbox, buffers) = cx.split();
         let budget = out.rules.event_budget();
         let (held, inbox) = self.place_of_events(inbox);
-        let mut stages =
-            stages(chain.id, path_mtu, memory, &out, buffers).ok_or(DropReason::UnknownPipeline)?;
+        let mut stages = stages(chain.id, path_mtu, allowance, share, &out, buffers)
+            .ok_or(DropReason::UnknownPipeline)?;
         let mut sink = Messages {
             inbox,
             held,
@@ -397,15 +169,23 @@ impl Link {
         let mut chains = std::mem::take(&mut self.chains);
         let limit = cx.rules.pipeline_memory();
         let mut total: usize = chains.each().map(Chain::memory).sum();
-        for chain in chains.0.iter_mut().flat_map(|used| &mut used.chains) {
+        let Some((all, throttle)) = chains.parts() else {
+            return;
+        };
+        for chain in all {
             let own = chain.memory();
-            let memory = limit.saturating_sub(total - own);
+            let share = Share {
+                memory: limit.saturating_sub(total - own),
+                throttle: &mut *throttle,
+            };
+            let allowance = self.message_allowance(cx.rules);
             let (path_mtu, (out, inbox, buffers)) = (self.path_mtu, cx.split());
             let (unread, inbox) = match &mut held {
                 Some(held) => (inbox.unread_bytes(), held),
                 None => (0, inbox),
             };
-            let Some(mut stages) = stages(chain.id, path_mtu, memory, &out, buffers) else {
+            let Some(mut stages) = stages(chain.id, path_mtu, allowance, share, &out, buffers)
+            else {
                 continue;
             };
             let mut messages = Messages {
@@ -480,10 +260,18 @@ impl Link {
 
     /// What one of its pipelines has counted; nothing before its first use.
     pub(crate) fn pipeline_statistics(&self, pipeline: u8, rules: &Rules) -> PipelineStatistics {
-        let chain = self.chains.each().find(|chain| chain.id == pipeline);
-        chain
-            .map(|chain| chain.state.statistics(&rules.pipelines.parameters))
-            .unwrap_or_default()
+        let Some(chain) = self.chains.each().find(|chain| chain.id == pipeline) else {
+            return PipelineStatistics::default();
+        };
+        PipelineStatistics {
+            congestion_window: self.chains.congestion_window(),
+            ..chain.state.statistics(&rules.pipelines.parameters)
+        }
+    }
+
+    /// Bytes of memory that its pipelines hold.
+    pub(crate) fn pipeline_memory(&self) -> usize {
+        self.chains.memory()
     }
 
     /// Messages that wait for room in a window.
@@ -510,16 +298,21 @@ impl Link {
 fn stages<'a>(
     pipeline: u8,
     path_mtu: u16,
-    memory: usize,
+    allowance: u32,
+    share: Share<'a>,
     out: &Outlet<'a>,
     buffers: &'a mut Buffers,
 ) -> Option<pipeline::Context<'a>> {
+    let Share { memory, throttle } = share;
+    let parameters = &out.rules.pipelines.parameters;
+    throttle.begin(out.now.at, allowance, parameters);
     Some(pipeline::Context {
         now: out.now.at,
         room: out.room(path_mtu),
         memory,
         shape: out.rules.pipelines.get(pipeline)?,
-        parameters: &out.rules.pipelines.parameters,
+        parameters,
+        throttle,
         buffers,
     })
 }

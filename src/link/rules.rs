@@ -73,13 +73,13 @@ impl Rules {
     }
 
     /// Bytes that the pipelines of one connection may hold: what its queues leave of its memory, or
-    /// what the pipelines need, if that is more (R29).
+    /// what the pipelines need, if that is more; less where memory is short (R29).
     #[inline]
     pub(super) fn pipeline_memory(&self) -> usize {
         let budgets = self.settings.budgets();
         let queues = budgets.send_bytes_per_connection + budgets.event_bytes_per_connection;
         let left = budgets.max_memory_per_connection.saturating_sub(queues);
-        left.max(self.pipelines.memory_need())
+        self.memory.of(left.max(self.pipelines.memory_need()))
     }
 
     /// Longest wait for an acknowledgement; none is for ever.
@@ -87,10 +87,11 @@ impl Rules {
         self.settings.limits().reliable_stall_timeout
     }
 
-    /// Bytes of events one connection may leave unread.
+    /// Bytes of events one connection may leave unread; less where memory is short (R29).
     #[inline]
     pub(super) fn event_budget(&self) -> usize {
-        self.settings.budgets().event_bytes_per_connection
+        self.memory
+            .of(self.settings.budgets().event_bytes_per_connection)
     }
 
     /// Bytes of an accept.

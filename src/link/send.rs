@@ -78,6 +78,7 @@ impl Link {
             .ok_or(DropReason::InternalError)?;
         write_data_header(header, self.token, record.pipeline);
         out.egress.message(out.lane, start..record.payload.end);
+        self.chains.charge(len);
         self.count_sent(len, out);
         Ok(())
     }
@@ -95,6 +96,12 @@ impl Link {
     #[inline]
     fn is_settled(&self) -> bool {
         self.heard() && matches!(self.standing, Standing::Proved)
+    }
+
+    /// Whether what arrives in an update can change how the messages of that update leave: they carry
+    /// acknowledgements, or the peer's first word spares them an accept, its proof a budget.
+    pub(crate) fn is_patient(&self) -> bool {
+        self.has_pipelines() || !self.is_settled()
     }
 
     /// Makes sure that a message of `len` bytes is allowed, and that an accept goes in front of it.

@@ -101,6 +101,7 @@ impl Bench {
                 accept_payload: vec![],
                 padding: 0,
                 pipelines: Arc::new(two_pipelines()),
+                memory: crate::buffer::account::MemoryShare::new(0, usize::MAX / 2, 1),
             },
             now: Now {
                 at: start,

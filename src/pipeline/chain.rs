@@ -14,11 +14,12 @@ use std::ops::Range;
 use super::custom::Custom;
 use super::fragmentation::Fragmentation;
 use super::packet::{Context, Lower, MessageSink, Packet, PacketSink, StageRefusal, Upper};
-use super::reliable::Reliable;
+use super::reliable::{Admission, Reliable};
 use super::sequenced::Sequenced;
 use super::shape::{PipelineShape, StageKind};
 use super::simulator::Simulator;
 use super::statistics::PipelineStatistics;
+use super::throttle::Throttle;
 use crate::counters::DropReason;
 use crate::id::StageId;
 use crate::settings::{PipelineParameters as Parameters, Timing};
@@ -126,11 +127,18 @@ impl PipelineState {
             return Ok(());
         }
         self.check_window(needed, cx)?;
+        let before = self.counters.packets_sent;
         let mut counted = Counted {
             sink,
             packets: &mut self.counters.packets_sent,
         };
         self.stages.send(&mut packet, cx, &mut counted)?;
+        if cx.shape.window().is_none() {
+            let packets = usize::try_from(self.counters.packets_sent - before).unwrap_or(0);
+            for _ in 0..packets {
+                cx.throttle.charge(needed / packets);
+            }
+        }
         self.counters.messages_sent += 1;
         Ok(())
     }
@@ -200,14 +208,14 @@ impl PipelineState {
     }
 
     /// When `service` has something to do, at the earliest.
-    pub(crate) fn deadline(&self, parameters: &Parameters) -> Timestamp {
+    pub(crate) fn deadline(&self, parameters: &Parameters, throttle: &Throttle) -> Timestamp {
         let deadlines = self
             .stages
             .iter()
             .enumerate()
             .map(|(at, stage)| match stage {
                 Stage::Null | Stage::Sequenced(_) => Timestamp::NEVER,
-                Stage::Reliable(reliable) => reliable.deadline(parameters),
+                Stage::Reliable(reliable) => reliable.deadline(parameters, throttle),
                 Stage::Fragmentation(fragmentation) => {
                     let upper = self.stages.get(at + 1..).unwrap_or_default();
                     if fragmentation.is_busy() && upper.credits(parameters) > 0 {
@@ -418,7 +426,11 @@ impl Upper for [Stage] {
             match stage {
                 Stage::Null => {}
                 Stage::Sequenced(sequenced) => sequenced.send(packet)?,
-                Stage::Reliable(reliable) => reliable.send(packet, cx)?,
+                Stage::Reliable(reliable) => {
+                    if reliable.send(packet, cx)? == Admission::Waits {
+                        return Ok(());
+                    }
+                }
                 Stage::Fragmentation(fragmentation) => {
                     return fragmentation.send(packet, upper, cx, sink);
                 }

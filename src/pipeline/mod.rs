@@ -18,6 +18,7 @@
 //! | `chain` | one connection's state of one pipeline, and the walk over its stages |
 //! | `packet` | bytes on their way, and what a call into a chain is given |
 //! | `store` | copies of packets, in memory that follows use |
+//! | `throttle` | how much reliable data of a connection may leave now |
 //! | `sequenced`, `fragmentation`, `reliable`, `simulator` | the stages |
 //! | `stage`, `custom` | the trait of a user's own stage, and such a stage in a chain |
 //!
@@ -40,6 +41,7 @@ mod statistics;
 mod store;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 pub use stage::{PipelineStage, StageAction, StageContext, StageError, StagePacket};
 pub use statistics::{PipelineStatistics, RoundTripStatistics};
@@ -49,4 +51,5 @@ pub(crate) use {
     packet::{Buffers, Context, MessageSink, PacketSink, StageRefusal},
     set::Pipelines,
     shape::{PipelineShape, Split, StageKind},
+    throttle::Throttle,
 };

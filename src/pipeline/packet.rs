@@ -9,6 +9,7 @@ use std::ops::Range;
 use thiserror::Error;
 
 use super::shape::PipelineShape;
+use super::throttle::Throttle;
 use crate::counters::DropReason;
 use crate::settings::PipelineParameters as Parameters;
 use crate::time::Timestamp;
@@ -25,6 +26,8 @@ pub(crate) struct Context<'a> {
     pub(crate) memory: usize,
     pub(crate) shape: &'a PipelineShape,
     pub(crate) parameters: &'a Parameters,
+    /// How much reliable data of the connection may leave.
+    pub(crate) throttle: &'a mut Throttle,
     /// Scratch memory, shared by every chain of a shard.
     pub(crate) buffers: &'a mut Buffers,
 }

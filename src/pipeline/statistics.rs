@@ -44,8 +44,13 @@ pub struct PipelineStatistics {
     pub simulator_overflows: u64,
     /// Errors of the user's own stages.
     pub stage_errors: u64,
-    /// Reliable packets in flight.
+    /// Reliable packets that are not acknowledged.
     pub in_flight: u16,
+    /// Of these, the ones that congestion control holds back.
+    pub held_back: u16,
+    /// Bytes of reliable data that congestion control lets the connection have in flight; 0 if it is
+    /// off.
+    pub congestion_window: u32,
     /// Bytes of the last message that have not left: how far a large one has come.
     pub unsent: usize,
     /// Round trips of reliable packets.

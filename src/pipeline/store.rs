@@ -22,6 +22,13 @@ pub(super) struct Block {
     len: u16,
 }
 
+impl Block {
+    /// Bytes of the copy.
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.len)
+    }
+}
+
 /// Copies of packets.
 #[derive(Debug, Default)]
 pub(super) struct Store {

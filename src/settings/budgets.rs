@@ -243,9 +243,12 @@ impl NetworkSettingsBuilder {
 
     /// Most bytes held for all connections together.
     ///
-    /// The default gives 10,000 connections 100 KiB each, or 2,048 of them their full share. Over
-    /// it unreliable data is dropped and counted, and reliable data is not acknowledged. Nothing of
-    /// it is allocated up front.
+    /// The default gives 10,000 connections 100 KiB each, or 2,048 of them their full share. As it is
+    /// used up, each connection may hold less: a quarter of what is free in each of its queues, so
+    /// those who hold much are refused first; an eighth of it is kept for those who hold little.
+    /// Refused means: unreliable data is dropped and counted, reliable data is not acknowledged, and
+    /// sends end in `SendError::MemoryFull`. What one update brings may exceed it until the next.
+    /// Nothing of it is allocated up front.
     ///
     /// Unit: bytes. Default: 1073741824 (1 GiB). Range: 1048576 to half of the address space, and at
     /// least `max_memory_per_connection`.

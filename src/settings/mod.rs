@@ -42,6 +42,7 @@
 
 mod budgets;
 mod builder;
+mod congestion;
 mod connection;
 mod limits;
 mod pipelines;
@@ -49,20 +50,21 @@ mod range;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 mod secure;
 mod security;
+mod simulator;
 mod socket;
 mod warning;
 mod workers;
 
 pub use budgets::{Budgets, UnreadEvents};
 pub use builder::NetworkSettingsBuilder;
+pub use congestion::{CongestionControl, CongestionParameters};
 pub use connection::{ConnectionParameters, PathMtuDiscovery};
 pub use limits::{AddressValidation, LegacyValidation, Limits, LogAddresses, LoopbackLimits};
-pub use pipelines::{
-    ParameterChange, PipelineParameters, SimulatorMode, SimulatorParameters, Timing,
-};
+pub use pipelines::{PipelineParameters, Timing};
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use secure::{ClientAuthentication, SecureClient, SecureServer, SuiteOffer, SuitePreference};
 pub use security::Security;
+pub use simulator::{ParameterChange, SimulatorMode, SimulatorParameters};
 pub use socket::{AddressReuse, DualStack, Offload, SocketParameters};
 pub use warning::SettingsWarning;
 pub use workers::{InlineThreshold, Pinning, SliceOverlap, WorkerParameters, Workers};

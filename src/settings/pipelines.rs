@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use super::NetworkSettingsBuilder;
-use super::range::{LONGEST, MOST, SHORTEST, duration, number};
+use super::congestion::{CongestionControl, CongestionParameters};
+use super::range::{LONGEST, SHORTEST, duration, number};
+use super::simulator::SimulatorParameters;
 use crate::error::SettingsError;
 use crate::wire::fragment::FRAGMENT_NUMBERS;
 use crate::wire::reliable::MAX_WINDOW;
@@ -47,6 +49,8 @@ pub struct PipelineParameters {
     pub max_resends: u16,
     /// See [`NetworkSettingsBuilder::fragmentation_payload_capacity`], in bytes.
     pub fragmentation_capacity: usize,
+    /// How fast reliable data leaves.
+    pub congestion: CongestionParameters,
     /// See [`NetworkSettingsBuilder::simulator_stage`].
     pub simulator: SimulatorParameters,
 }
@@ -58,9 +62,9 @@ impl PipelineParameters {
     /// resend times of [`Timing::Prompt`] are drumfire's own: a stock client's frame of 33 ms twice
     /// stays below the first resend, and ten seconds end the doubling.
     pub(crate) fn new(timing: Timing) -> Self {
-        let (min, max) = match timing {
-            Timing::Prompt => (30, 10_000),
-            Timing::Unity => (64, 200),
+        let (min, max, control) = match timing {
+            Timing::Prompt => (30, 10_000, CongestionControl::On),
+            Timing::Unity => (64, 200, CongestionControl::Off),
         };
         Self {
             timing,
@@ -71,6 +75,10 @@ impl PipelineParameters {
             // What a stock client's socket buffer holds of full-size packets, with room to spare.
             max_resends: 24,
             fragmentation_capacity: 4_096,
+            congestion: CongestionParameters {
+                control,
+                ..CongestionParameters::default()
+            },
             simulator: SimulatorParameters::default(),
         }
     }
@@ -95,148 +103,13 @@ impl PipelineParameters {
     }
 }
 
-/// Which way the simulator stage acts.
-///
-/// Source: Unity Transport `ApplyMode`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SimulatorMode {
-    /// On what arrives.
-    ReceivedPacketsOnly,
-    /// On what is sent.
-    SentPacketsOnly,
-    /// On both.
-    #[default]
-    AllPackets,
-    /// Not at all.
-    Off,
-}
-
-/// What a simulator stage does to packets.
-///
-/// Source: Unity Transport `SimulatorUtility.Parameters`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SimulatorParameters {
-    /// Packets held at once, per connection and direction; what is beyond passes without delay.
-    pub max_packet_count: usize,
-    /// Largest packet that is held, in bytes; larger ones pass untouched.
-    pub max_packet_size: usize,
-    /// Which way it acts.
-    pub mode: SimulatorMode,
-    /// How long packets are held.
-    pub packet_delay: Duration,
-    /// How much the delay varies, up and down, evenly.
-    pub packet_jitter: Duration,
-    /// Every how many packets one is dropped; 0 drops none so.
-    pub packet_drop_interval: u32,
-    /// How many packets of a hundred are dropped.
-    pub packet_drop_percentage: u8,
-    /// How many packets of a hundred arrive twice.
-    pub packet_duplication_percentage: u8,
-    /// How many sent packets of a hundred are damaged, and then how many bits of a hundred.
-    pub fuzz_factor: u8,
-    /// Bytes at the front of a packet that are never damaged.
-    pub fuzz_offset: usize,
-    /// Where its randomness starts. Each connection continues differently.
-    pub random_seed: u32,
-}
-
-impl Default for SimulatorParameters {
-    fn default() -> Self {
-        Self {
-            max_packet_count: 300,
-            max_packet_size: 1_472,
-            mode: SimulatorMode::AllPackets,
-            packet_delay: Duration::ZERO,
-            packet_jitter: Duration::ZERO,
-            packet_drop_interval: 0,
-            packet_drop_percentage: 0,
-            packet_duplication_percentage: 0,
-            fuzz_factor: 0,
-            fuzz_offset: 0,
-            random_seed: 0,
-        }
-    }
-}
-
-/// A change of parameters at run time was refused. Nothing changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ParameterChange {
-    /// What is held was made for the old value.
-    #[error("{field} is fixed once a driver exists: it is {current}, and {asked} was asked for")]
-    Fixed {
-        /// The parameter.
-        field: &'static str,
-        /// Its value.
-        current: usize,
-        /// What was asked for.
-        asked: usize,
-    },
-    /// The value was out of range.
-    #[error(transparent)]
-    OutOfRange(#[from] SettingsError),
-}
-
-impl SimulatorParameters {
-    /// Takes new values at run time; count, size and seed stay as they were made.
-    ///
-    /// Source: Unity Transport `ModifySimulatorStageParameters`.
-    ///
-    /// # Errors
-    /// If count or size differ, or a value is out of range.
-    pub fn modify(&mut self, new: Self) -> Result<(), ParameterChange> {
-        new.check()?;
-        let count = (self.max_packet_count, new.max_packet_count);
-        let size = (self.max_packet_size, new.max_packet_size);
-        for (field, (current, asked)) in [("max_packet_count", count), ("max_packet_size", size)] {
-            if current != asked {
-                return Err(ParameterChange::Fixed {
-                    field,
-                    current,
-                    asked,
-                });
-            }
-        }
-        *self = Self {
-            random_seed: self.random_seed,
-            ..new
-        };
-        Ok(())
-    }
-
-    fn check(&self) -> Result<(), SettingsError> {
-        let longest = Duration::ZERO..=LONGEST;
-        number(
-            "max_packet_count",
-            self.max_packet_count,
-            0..=MOST,
-            "packets",
-        )?;
-        number("max_packet_size", self.max_packet_size, 1..=1_472, "bytes")?;
-        duration("packet_delay", self.packet_delay, longest.clone())?;
-        duration("packet_jitter", self.packet_jitter, longest)?;
-        for (field, percent) in [
-            ("packet_drop_percentage", self.packet_drop_percentage),
-            (
-                "packet_duplication_percentage",
-                self.packet_duplication_percentage,
-            ),
-            ("fuzz_factor", self.fuzz_factor),
-        ] {
-            number(field, percent, 0..=100, "percent")?;
-        }
-        Ok(())
-    }
-}
-
-/// Parameters as the builder holds them: the resend times nobody set follow from the timing.
+/// Parameters as the builder holds them: what nobody set follows from the timing.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PipelineChoices {
-    parameters: PipelineParameters,
+    pub(super) parameters: PipelineParameters,
     min_resend: Option<Duration>,
     max_resend: Option<Duration>,
+    pub(super) control: Option<CongestionControl>,
 }
 
 impl PipelineChoices {
@@ -246,6 +119,10 @@ impl PipelineChoices {
         PipelineParameters {
             min_resend: self.min_resend.unwrap_or(defaults.min_resend),
             max_resend: self.max_resend.unwrap_or(defaults.max_resend),
+            congestion: CongestionParameters {
+                control: self.control.unwrap_or(defaults.congestion.control),
+                ..self.parameters.congestion
+            },
             ..self.parameters.clone()
         }
     }
@@ -287,6 +164,7 @@ impl PipelineParameters {
             1..=LARGEST_CAPACITY,
             "bytes",
         )?;
+        self.congestion.check()?;
         self.simulator.check()
     }
 
@@ -398,17 +276,6 @@ impl NetworkSettingsBuilder {
     #[doc(alias = "PayloadCapacity")]
     pub fn fragmentation_payload_capacity(mut self, bytes: usize) -> Self {
         self.pipelines.parameters.fragmentation_capacity = bytes;
-        self
-    }
-
-    /// What simulator stages do to their packets.
-    ///
-    /// Unit: see [`SimulatorParameters`]. Default: nothing. Range: percentages 0 to 100, delay and
-    /// jitter 0 to 2147483647 ms, largest packet 1 to 1472 bytes.
-    /// Source: Unity Transport `SimulatorUtility.Parameters`, which is not validated there.
-    #[doc(alias = "WithSimulatorStageParameters")]
-    pub fn simulator_stage(mut self, parameters: SimulatorParameters) -> Self {
-        self.pipelines.parameters.simulator = parameters;
         self
     }
 }

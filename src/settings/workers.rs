@@ -54,13 +54,14 @@ pub enum InlineThreshold {
     NeverInline,
 }
 
-/// Whether the next slice of datagrams is received while the present one is worked on.
+/// Whether datagrams are received while the pool works on what is there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SliceOverlap {
-    /// Received beside; costs a second slice of memory.
+    /// While a slice is received, the one before it is worked on, and what the user wrote leaves where
+    /// no arrival can change it; costs a second slice of memory.
     #[default]
     On,
-    /// Received first, then worked on.
+    /// One thing after the other.
     Off,
 }
 
@@ -134,7 +135,7 @@ impl NetworkSettingsBuilder {
         self
     }
 
-    /// Whether the next slice is received while the present one is worked on.
+    /// Whether datagrams are received while the pool works on the slice before, and sends.
     ///
     /// Unit: none. Default: `On`. Range: `On`, `Off`.
     /// Source: drumfire.

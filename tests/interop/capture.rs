@@ -1,14 +1,14 @@
-//! tshark as a judge: what we send is dissected without a complaint.
+//! tshark as a judge: what we send is dissected without a complaint, and read with our key log.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use crate::cell::{Cell, Cipher, Fault, Key, Network, We, Who};
 use crate::is_required;
 use crate::line::Tape;
-use crate::talk;
+use crate::talk::{self, contains};
 
 /// What the capture says our port is.
 const PORT: u16 = 7_777;
@@ -32,7 +32,7 @@ impl Write for Keys {
 }
 
 #[test]
-fn tshark_dissects_a_capture() {
+fn tshark_dissects_a_capture_and_reads_it_with_the_key_log() {
     if Command::new("tshark").arg("--version").output().is_err() {
         assert!(!is_required(), "tshark is not installed");
         println!("SKIPPED: no tshark to look at a capture");
@@ -46,7 +46,7 @@ fn tshark_dissects_a_capture() {
                 key: Key::Ecdsa,
                 cipher,
                 mutual: true,
-                network: Network::Clean,
+                network: Network::Taped,
                 mtu,
                 fault: Fault::None,
             });
@@ -56,12 +56,11 @@ fn tshark_dissects_a_capture() {
 
 fn dissect(cell: &Cell) {
     let (tape, keys) = (Tape::default(), Keys::default());
+    let theirs = cell.made("their-keys.txt");
+    // OpenSSL appends.
+    let _ = std::fs::remove_file(&theirs);
     talk::run_taped(cell, &tape, keys.clone()).unwrap();
-    let place = |name: &str| {
-        let name = format!("{:?}-{}-{name}", cell.cipher, cell.mtu);
-        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
-    };
-    let (capture, log) = (place("capture.pcap"), place("keys.txt"));
+    let (capture, log) = (cell.made("capture.pcap"), cell.made("keys.txt"));
     std::fs::write(&capture, pcap(&tape)).unwrap();
     std::fs::write(&log, &*keys.0.lock().unwrap()).unwrap();
 
@@ -72,7 +71,49 @@ fn dissect(cell: &Cell) {
     );
     assert!(!details.contains("Malformed"), "{details}");
     assert!(!details.contains("Expert Info (Error"), "{details}");
-    println!("{cell}: {} datagrams dissected", tape.len());
+
+    // Our log says what OpenSSL says of the same handshake.
+    let theirs = std::fs::read_to_string(theirs).unwrap();
+    let ours = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(ours.lines().count(), 1, "{ours}");
+    let line = ours.trim_end();
+    assert!(
+        theirs.lines().any(|their| their.eq_ignore_ascii_case(line)),
+        "{line} is not in {theirs}"
+    );
+
+    let texts = [talk::FROM_US, talk::FROM_THEM];
+    let in_clear = |bytes: &[u8]| texts.iter().any(|text| contains(bytes, text));
+    assert!(!tape.datagrams().iter().any(|(_, bytes)| in_clear(bytes)));
+    let read = opened(&capture, &log);
+    // tshark 4.0 has ChaCha20's nonce without the epoch, and opens no such record of anybody's.
+    if read.is_empty() && cell.cipher == Cipher::ChaCha20 {
+        println!("SKIPPED: this tshark opens no ChaCha20-Poly1305 over DTLS");
+    } else {
+        for text in texts {
+            assert!(read.iter().any(|bytes| contains(bytes, text)), "{read:?}");
+        }
+    }
+    println!(
+        "{cell}: {} datagrams dissected, {} records read",
+        tape.len(),
+        read.len()
+    );
+}
+
+/// The application data of all records that tshark could open.
+fn opened(capture: &Path, keys: &Path) -> Vec<Vec<u8>> {
+    let lines = tshark(capture, keys, "-Tfields -e data.data");
+    lines
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            let digits = line.as_bytes().chunks_exact(2);
+            digits
+                .map(|pair| u8::from_str_radix(&String::from_utf8_lossy(pair), 16).unwrap())
+                .collect()
+        })
+        .collect()
 }
 
 fn tshark(capture: &Path, keys: &Path, more: &str) -> String {
@@ -81,7 +122,7 @@ fn tshark(capture: &Path, keys: &Path, more: &str) -> String {
         .arg(capture)
         .args(["-d", &format!("udp.port=={PORT},dtls"), "-o"])
         .arg(format!("tls.keylog_file:{}", keys.display()))
-        .arg(more)
+        .args(more.split(' '))
         .output()
         .unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()

@@ -1,6 +1,7 @@
 //! One cell of the matrix: who speaks to whom, with which certificate and suite, over what network.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// Another implementation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +37,8 @@ pub(crate) enum Network {
     Clean,
     /// Drops, doubles and delays a fifth of all datagrams each.
     Lossy,
+    /// Clean; what it carries is kept, and both sides write their keys.
+    Taped,
 }
 
 /// What is wrong, in cells that must be refused.
@@ -117,6 +120,12 @@ impl Cell {
             Key::Rsa => "rsa",
         };
         format!("{}/certs/{kind}-{name}", env!("CARGO_MANIFEST_DIR"))
+    }
+
+    /// A file made of this cell, under a name of its own.
+    pub(crate) fn made(&self, name: &str) -> PathBuf {
+        let name = format!("{:?}-{}-{name}", self.cipher, self.mtu);
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
     }
 
     /// The CA that the client believes.

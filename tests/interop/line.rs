@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::diary::Diary;
 use crate::dice::Dice;
 
 /// One in so many.
@@ -53,6 +54,7 @@ impl Tape {
 /// A relay between clients of `port` and a server. Ends when dropped.
 pub(crate) struct Line {
     pub(crate) port: u16,
+    diary: Diary,
     over: Arc<AtomicBool>,
 }
 
@@ -64,6 +66,7 @@ impl Line {
         there.connect(("127.0.0.1", server)).unwrap();
         let over = Arc::new(AtomicBool::new(false));
         let client = Arc::new(Mutex::new(None));
+        let diary = Diary::new();
         for (from, to, upward) in [(&here, &there, true), (&there, &here, false)] {
             let mut way = Way {
                 from: from.try_clone().unwrap(),
@@ -71,6 +74,7 @@ impl Line {
                 upward,
                 client: Arc::clone(&client),
                 over: Arc::clone(&over),
+                diary: diary.clone(),
                 weather: weather.clone(),
                 dice: Dice::new(match weather {
                     Weather::Bad { seed } => seed * 2 + u64::from(upward),
@@ -80,7 +84,12 @@ impl Line {
             };
             std::thread::spawn(move || way.run());
         }
-        Self { port, over }
+        Self { port, diary, over }
+    }
+
+    /// What it carried, in words.
+    pub(crate) fn diary(&self) -> String {
+        self.diary.to_string()
     }
 }
 
@@ -99,6 +108,7 @@ struct Way {
     upward: bool,
     client: Arc<Mutex<Option<SocketAddr>>>,
     over: Arc<AtomicBool>,
+    diary: Diary,
     weather: Weather,
     dice: Dice,
     held: BinaryHeap<Reverse<(Instant, Vec<u8>)>>,
@@ -139,15 +149,18 @@ impl Way {
             return self.pass(bytes);
         }
         if self.dice.below(FIFTH) == 0 {
-            return;
+            return self.diary.note(self.upward, "lost", bytes);
         }
         let copies = if self.dice.below(FIFTH) == 0 { 2 } else { 1 };
         for _ in 0..copies {
             if self.dice.below(FIFTH) == 0 {
                 let delay = self.dice.below(DELAY).try_into().unwrap_or(0);
+                self.diary
+                    .note(self.upward, &format!("{delay} ms late"), bytes);
                 let due = Instant::now() + Duration::from_millis(delay);
                 self.held.push(Reverse((due, bytes.to_vec())));
             } else {
+                self.diary.note(self.upward, "on time", bytes);
                 self.pass(bytes);
             }
         }

@@ -31,6 +31,15 @@ static void check(int result, const char *what)
 
 static int is_given(const char *argument) { return strcmp(argument, "-") != 0; }
 
+static int shake_hands(mbedtls_ssl_context *ssl)
+{
+    int result;
+    do
+        result = mbedtls_ssl_handshake(ssl);
+    while (result == MBEDTLS_ERR_SSL_WANT_READ || result == MBEDTLS_ERR_SSL_WANT_WRITE);
+    return result;
+}
+
 /* Waits for a client, and again whenever a hello has no cookie yet. */
 static void serve(mbedtls_ssl_context *ssl, mbedtls_net_context *listener, mbedtls_net_context *peer)
 {
@@ -42,9 +51,7 @@ static void serve(mbedtls_ssl_context *ssl, mbedtls_net_context *listener, mbedt
         mbedtls_ssl_session_reset(ssl);
         check(mbedtls_net_accept(listener, peer, address, sizeof address, &length), "accept");
         check(mbedtls_ssl_set_client_transport_id(ssl, address, length), "transport id");
-        do
-            result = mbedtls_ssl_handshake(ssl);
-        while (result == MBEDTLS_ERR_SSL_WANT_READ || result == MBEDTLS_ERR_SSL_WANT_WRITE);
+        result = shake_hands(ssl);
     } while (result == MBEDTLS_ERR_SSL_HELLO_VERIFY_REQUIRED);
     check(result, "handshake");
 }
@@ -66,6 +73,9 @@ static void carry(mbedtls_ssl_context *ssl, int socket)
         result = mbedtls_ssl_read(ssl, buffer, sizeof buffer);
         if (result > 0)
             check((int)write(1, buffer, (size_t)result), "stdout");
+        else if (result == MBEDTLS_ERR_SSL_CLIENT_RECONNECT)
+            /* A hello with a cookie, from where the client is: it has heard nothing for too long. */
+            check(shake_hands(ssl), "handshake");
         else if (result != MBEDTLS_ERR_SSL_TIMEOUT && result != MBEDTLS_ERR_SSL_WANT_READ)
             check(result == 0 ? -1 : result, "read");
     }
@@ -116,7 +126,7 @@ int main(int count, char **arguments)
     suites[0] = mbedtls_ssl_get_ciphersuite_id(arguments[7]);
     check(suites[0] == 0 ? -1 : 0, "suite");
     mbedtls_ssl_conf_ciphersuites(&config, suites);
-    mbedtls_ssl_conf_handshake_timeout(&config, 300, 3000);
+    mbedtls_ssl_conf_handshake_timeout(&config, 300, 20000);
     mbedtls_ssl_conf_read_timeout(&config, 10);
     check(mbedtls_ssl_cookie_setup(&cookies, mbedtls_ctr_drbg_random, &random), "cookies");
     if (server)
@@ -129,13 +139,9 @@ int main(int count, char **arguments)
         check(mbedtls_net_bind(&listener, "127.0.0.1", arguments[2], MBEDTLS_NET_PROTO_UDP), "bind");
         serve(&ssl, &listener, &peer);
     } else {
-        int result;
         check(mbedtls_ssl_set_hostname(&ssl, arguments[6]), "name");
         check(mbedtls_net_connect(&peer, "127.0.0.1", arguments[2], MBEDTLS_NET_PROTO_UDP), "connect");
-        do
-            result = mbedtls_ssl_handshake(&ssl);
-        while (result == MBEDTLS_ERR_SSL_WANT_READ || result == MBEDTLS_ERR_SSL_WANT_WRITE);
-        check(result, "handshake");
+        check(shake_hands(&ssl), "handshake");
         check((int)write(1, "ready\n", 6), "stdout");
     }
     carry(&ssl, peer.fd);

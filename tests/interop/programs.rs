@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::cell::{Cell, Cipher, Key, We, Who};
+use crate::cell::{Cell, Cipher, Key, Network, We, Who};
 use crate::dimpl::Dimpl;
 use crate::partner::{Partner, Program};
 
@@ -76,7 +76,9 @@ fn openssl(cell: &Cell, port: u16) -> Command {
     let mut command = Command::new("openssl");
     match cell.we {
         We::Server => {
-            command.args(["s_client", "-connect", &format!("127.0.0.1:{port}")]);
+            // Without -nbio a datagram of no use has it wait for the next one, deaf to what we type.
+            command.args(["s_client", "-nbio"]);
+            command.args(["-connect", &format!("127.0.0.1:{port}")]);
             command.args(["-servername", cell.server_name()]);
             command.args(["-verify_hostname", cell.server_name()]);
             command.args(["-CAfile", &cell.server_ca()]);
@@ -84,9 +86,17 @@ fn openssl(cell: &Cell, port: u16) -> Command {
                 command.args(["-cert", &cell.file("client.pem")]);
                 command.args(["-key", &cell.file("client.key")]);
             }
+            if cell.network == Network::Taped {
+                command.arg("-keylogfile").arg(cell.made("their-keys.txt"));
+            }
         }
         We::Client => {
-            command.args(["s_server", "-listen", "-quiet"]);
+            command.args(["s_server", "-quiet"]);
+            // Told to listen, the program gives a client up whose ChangeCipherSpec comes early.
+            command.arg(match cell.network {
+                Network::Clean | Network::Taped => "-listen",
+                Network::Lossy => "-nbio",
+            });
             command.args(["-accept", &format!("127.0.0.1:{port}")]);
             command.args(["-cert", &cell.file("server.pem")]);
             command.args(["-key", &cell.file("server.key")]);

@@ -19,22 +19,49 @@ const ACCEPT: &[u8] = b"UTP\x01\x02";
 /// A data packet's type and, behind the token, the pipeline that is none.
 const DATA: u8 = 1;
 const TOKEN: [u8; 8] = *b"aToken-8";
-const FROM_US: &[u8] = b"from drumfire";
-const FROM_THEM: &[u8] = b"from the partner";
+pub(crate) const FROM_US: &[u8] = b"from drumfire";
+pub(crate) const FROM_THEM: &[u8] = b"from the partner";
 
 /// Between two repetitions of what may have been lost.
 const AGAIN: Duration = Duration::from_millis(200);
 const TURN: Duration = Duration::from_millis(10);
-/// What a cell may take: TLS libraries wait seconds before they repeat a flight.
+/// What an attempt may take: TLS libraries wait seconds before they repeat a flight.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a cell of the lossy network may begin. Handshakes have ten seconds, and partners their
+/// own limits: with a fifth of all datagrams lost, chance alone makes some take longer. A game's
+/// client would try again, too.
+const ATTEMPTS: u64 = 3;
 
-/// Runs a cell.
+/// Why an attempt came to nothing.
+enum Failure {
+    /// Something happened that should not have.
+    Wrong(String),
+    /// Time ran out: ours, or the handshake's.
+    Late(String),
+}
+
+impl From<String> for Failure {
+    fn from(what: String) -> Self {
+        Self::Wrong(what)
+    }
+}
+
+/// Runs a cell, and answers with why it had to begin again, once for each time.
 ///
 /// # Errors
 /// What did not happen, or should not have.
-pub(crate) fn run(cell: &Cell, seed: u64) -> Result<(), String> {
-    let weather = (cell.network == Network::Lossy).then_some(Weather::Bad { seed });
-    finish(cell, Talk::start(cell, settings(cell)?, weather.as_ref())?)
+pub(crate) fn run(cell: &Cell, seed: u64) -> Result<Vec<String>, String> {
+    let mut late = Vec::new();
+    for attempt in 0..ATTEMPTS {
+        let seed = seed * ATTEMPTS + attempt;
+        let weather = (cell.network == Network::Lossy).then_some(Weather::Bad { seed });
+        match finish(cell, Talk::start(cell, settings(cell)?, weather.as_ref())?) {
+            Ok(()) => return Ok(late),
+            Err(Failure::Late(why)) if weather.is_some() => late.push(why),
+            Err(Failure::Late(why) | Failure::Wrong(why)) => return Err(why),
+        }
+    }
+    Err(late.join("and once more: "))
 }
 
 /// Runs a cell, keeps all datagrams, and writes our keys to `keys`.
@@ -50,17 +77,29 @@ pub(crate) fn run_taped(
         .secure_server(server);
     let weather = Weather::Taped(tape.clone());
     let talk = Talk::start(cell, settings.build().map_err(text)?, Some(&weather))?;
-    finish(cell, talk)
+    match finish(cell, talk) {
+        Ok(()) => Ok(()),
+        Err(Failure::Late(why) | Failure::Wrong(why)) => Err(why),
+    }
 }
 
-fn finish(cell: &Cell, mut talk: Talk) -> Result<(), String> {
+fn finish(cell: &Cell, mut talk: Talk) -> Result<(), Failure> {
     let end = Instant::now() + PATIENCE;
-    while Instant::now() < end {
-        if talk.turn(cell)? {
-            return talk.verify(cell);
+    let outcome = loop {
+        if Instant::now() >= end {
+            break Err(Failure::Late(format!("nothing came of it: {talk:?}")));
         }
-    }
-    Err(format!("nothing came of it: {talk:?}"))
+        match talk.turn(cell) {
+            Ok(true) => break talk.verify(cell).map_err(Failure::Wrong),
+            Ok(false) => {}
+            Err(failure) => break Err(failure),
+        }
+    };
+    let diary = || talk.line.as_ref().map_or(String::new(), Line::diary);
+    outcome.map_err(|failure| match failure {
+        Failure::Wrong(what) => Failure::Wrong(format!("{what}\n{}", diary())),
+        Failure::Late(why) => Failure::Late(format!("{why}\n{}", diary())),
+    })
 }
 
 struct Talk {
@@ -71,7 +110,7 @@ struct Talk {
     /// The partner's text has arrived here.
     heard: bool,
     again: Instant,
-    _line: Option<Line>,
+    line: Option<Line>,
 }
 
 impl std::fmt::Debug for Talk {
@@ -132,19 +171,20 @@ impl Talk {
             connected: false,
             heard: false,
             again: Instant::now(),
-            _line: line,
+            line,
         })
     }
 
     /// One update, and what it leads to. True when the cell is over.
-    fn turn(&mut self, cell: &Cell) -> Result<bool, String> {
+    fn turn(&mut self, cell: &Cell) -> Result<bool, Failure> {
         self.driver.wait(TURN);
         self.driver.update();
         if let Some(failure) = self.driver.pop_handshake_failure() {
-            return if is_as_expected(cell, &failure.error) {
-                Ok(true)
-            } else {
-                Err(format!("the handshake failed: {}", failure.error))
+            let what = format!("the handshake failed: {}", failure.error);
+            return match failure.error {
+                error if is_as_expected(cell, &error) => Ok(true),
+                HandshakeError::TimedOut { .. } => Err(Failure::Late(what)),
+                _ => Err(Failure::Wrong(what)),
             };
         }
         if let Some(connection) = self.driver.accept() {
@@ -160,7 +200,7 @@ impl Talk {
                     self.heard |= bytes == FROM_THEM;
                 }
                 NetworkEvent::Disconnect { reason } if cell.fault == Fault::None => {
-                    return Err(format!("it ended: {reason:?}"));
+                    return Err(Failure::Wrong(format!("it ended: {reason:?}")));
                 }
                 _ => {}
             }
@@ -312,7 +352,7 @@ fn token_of_request(heard: &[u8]) -> Option<[u8; 8]> {
     heard.get(at + REQUEST.len()..)?.first_chunk().copied()
 }
 
-fn contains(text: &[u8], part: &[u8]) -> bool {
+pub(crate) fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 

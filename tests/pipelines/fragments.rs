@@ -69,6 +69,7 @@ fn a_message_of_megabytes_arrives_and_tells_how_far_it_has_come() {
     let large = || {
         settings()
             .fragmentation_payload_capacity(2_000_000)
+            .send_burst(2_040)
             .reliable_window_size(64)
             .rx_budget_per_conn(1_000)
     };

@@ -10,6 +10,7 @@
 
 mod as_receiver;
 mod as_sender;
+mod congestion;
 mod fragments;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 #[expect(
@@ -19,6 +20,7 @@ mod fragments;
 #[path = "../secure/identities.rs"]
 mod identities;
 mod lossy;
+mod memory;
 mod own_stages;
 mod raw;
 mod reliable;

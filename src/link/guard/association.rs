@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{IDLE, KNOCK_PAUSE, Knock, Record, Renewal};
+use super::{IDLE, KNOCK_PAUSE, Knock, LONGEST_IDLE, Record, Renewal};
 use crate::crypto::{Fingerprint, PeerIdentity};
 use crate::secure::{Association, KeyHealth, Opened, Outgoing, Step};
 use crate::time::Timestamp;
@@ -33,6 +33,8 @@ pub(crate) struct Guard {
     version: u32,
     /// Unknown tokens the peer has named.
     strangers: u8,
+    /// The peer has asked for our last flight again: it is still there, and may ask once more.
+    missed: bool,
     /// Whether it is being made anew, and why.
     renewal: Option<Cause>,
     /// When it was made.
@@ -64,6 +66,7 @@ impl Guard {
             former: None,
             version: 0,
             strangers: 0,
+            missed: false,
             renewal: None,
             since: now,
             heard: now,
@@ -91,7 +94,10 @@ impl Guard {
                 self.knocked = None;
                 match opened {
                     Opened::Application(range) => Record::Packet(range),
-                    Opened::RepeatLastFlight => Record::Repeat,
+                    Opened::RepeatLastFlight => {
+                        self.missed = true;
+                        Record::Repeat
+                    }
                     Opened::Alert(alert) if alert.ends() => Record::Ended {
                         goodbye: alert.description == AlertDescription::CLOSE_NOTIFY,
                     },
@@ -214,8 +220,12 @@ impl Guard {
 
     /// When it is given up, if no connection has come of it by then.
     pub(crate) fn idle_deadline(&self) -> Timestamp {
-        // Whoever asks for our last flight again is still there.
-        (self.heard + IDLE).min(self.since + IDLE * 6)
+        let latest = self.since + LONGEST_IDLE;
+        if self.missed {
+            latest
+        } else {
+            latest.min(self.heard + IDLE)
+        }
     }
 
     /// How long nothing authentic has come.

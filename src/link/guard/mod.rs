@@ -26,9 +26,14 @@ use crate::counters::DropReason;
 /// Unknown tokens an association may name before it is closed (R17).
 pub(crate) const MOST_STRANGERS: u8 = 4;
 
-/// How long an association may live without a connection, since its peer was last heard; six times as
-/// long whatever comes.
+/// How long an association may live without a connection, since its peer was last heard.
 pub(crate) const IDLE: Duration = Duration::from_secs(10);
+
+/// The same since it was made, whatever comes; and for a peer that has asked for our last flight again.
+/// It will go on asking, after pauses that double: with mbed TLS they can be as long as this.
+///
+/// Source: RFC 6347 §4.2.4.
+pub(crate) const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
 /// Shortest time between two answers to hellos from a live peer's address (R17).
 const KNOCK_PAUSE: Duration = Duration::from_secs(1);

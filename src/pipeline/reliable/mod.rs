@@ -24,6 +24,7 @@ use send::{AckOutcome, Expired, Loss, SendWindow};
 use super::packet::{Context, Lower, MessageSink, Packet, PacketSink, StageRefusal, Upper};
 use super::statistics::PipelineStatistics;
 use super::store::Store;
+use super::throttle::Throttle;
 use crate::counters::DropReason;
 use crate::sequence::low_16;
 use crate::settings::{PipelineParameters as Parameters, Timing};
@@ -32,6 +33,15 @@ use crate::wire::reliable::{MaskBytes, MaskClass, ReliableKind, ReliableRepr};
 
 /// What follows the header of an ack. Stock peers send a byte of no meaning.
 const ACK_BODY: [u8; 1] = [0];
+
+/// What became of a packet that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It leaves.
+    Leaves,
+    /// It was copied, and leaves when the throttle says so.
+    Waits,
+}
 
 /// The stage of one connection.
 #[derive(Debug)]
@@ -87,12 +97,12 @@ impl Reliable {
         }
     }
 
-    /// Keeps a copy of the packet and writes the header.
+    /// Keeps a copy of the packet and, if it leaves at once, writes the header.
     pub(super) fn send(
         &mut self,
         packet: &mut Packet<'_>,
         cx: &mut Context<'_>,
-    ) -> Result<(), StageRefusal> {
+    ) -> Result<Admission, StageRefusal> {
         if self.send.credits(cx.parameters) == 0 {
             return Err(self.window_full(1, cx));
         }
@@ -106,13 +116,19 @@ impl Reliable {
             capacity: Store::MAX_LEN,
         };
         let copy = self.store.insert(packet.body(), cx.now).ok_or(too_long)?;
-        let number = self.send.next();
+        if self.send.unsent() > 0 || !cx.throttle.admits(packet.len()) {
+            self.send.push(copy, cx.now, cx.parameters);
+            return Ok(Admission::Waits);
+        }
+        let (number, len) = (self.send.next(), packet.len());
         if let Err(refusal) = self.write_header(ReliableKind::Payload, number, packet, cx) {
             self.store.remove(copy);
             return Err(refusal);
         }
         self.send.push(copy, cx.now, cx.parameters);
-        Ok(())
+        self.send.mark_sent(cx.now, cx.parameters);
+        cx.throttle.on_sent(len);
+        Ok(Admission::Leaves)
     }
 
     /// Takes a packet, delivers what it puts in order, and learns what it acknowledges.
@@ -166,12 +182,14 @@ impl Reliable {
         }
     }
 
-    fn on_ack(&mut self, header: &ReliableRepr<'_>, cx: &Context<'_>) {
+    fn on_ack(&mut self, header: &ReliableRepr<'_>, cx: &mut Context<'_>) {
         let outcome = self
             .send
             .on_ack(header, cx.now, cx.parameters, &mut self.store);
-        if outcome == AckOutcome::Forged {
-            self.counters.forged_acks += 1;
+        match outcome {
+            AckOutcome::Progress { bytes, sample } => cx.throttle.on_ack(bytes, sample),
+            AckOutcome::Forged => self.counters.forged_acks += 1,
+            AckOutcome::Nothing => {}
         }
     }
 
@@ -206,7 +224,8 @@ impl Reliable {
         }
     }
 
-    /// Resends what is lost, and acknowledges what no other packet has.
+    /// Resends what is lost, sends what waited for its turn, and acknowledges what no other packet
+    /// has.
     pub(super) fn service(
         &mut self,
         upper: &mut (impl Upper + ?Sized),
@@ -219,6 +238,9 @@ impl Reliable {
         }
         if self.send.is_due(cx.now) {
             self.resend(upper, cx, sink);
+        }
+        if self.send.unsent() > 0 {
+            self.send_waiting(upper, cx, sink);
         }
         if cx.parameters.timing == Timing::Prompt {
             self.acknowledge(upper, cx, sink);
@@ -262,6 +284,7 @@ impl Reliable {
         let (mut from, mut expired) = (0, Expired::default());
         let mut buffer = cx.buffers.take(self.headroom + Store::MAX_LEN);
         while left > 0
+            && cx.throttle.admits_resend()
             && let Some((number, copy, loss)) = self.send.take_lost(from, cx.now, timeouts, timing)
         {
             left -= 1;
@@ -272,6 +295,7 @@ impl Reliable {
                 Loss::Expired { first: false } => expired.again = true,
                 Loss::Overtaken => self.counters.fast_resent += 1,
             }
+            cx.throttle.on_resent(copy.len());
             let payload = self.store.get(copy);
             let Some(mut packet) = Packet::made(&mut buffer, self.headroom, [&[], payload]) else {
                 continue;
@@ -285,7 +309,34 @@ impl Reliable {
             }
         }
         cx.buffers.give(buffer);
-        self.send.settle(expired, left > 0, cx.now, cx.parameters);
+        let complete = left > 0 && cx.throttle.admits_resend();
+        self.send.settle(expired, complete, cx.now, cx.parameters);
+    }
+
+    /// Sends what waited for its turn, as far as the throttle admits it.
+    fn send_waiting(
+        &mut self,
+        upper: &mut (impl Upper + ?Sized),
+        cx: &mut Context<'_>,
+        sink: &mut dyn PacketSink,
+    ) {
+        let mut buffer = cx.buffers.take(self.headroom + Store::MAX_LEN);
+        while let Some((number, copy)) = self.send.first_unsent()
+            && cx.throttle.admits(copy.len())
+        {
+            let payload = self.store.get(copy);
+            cx.throttle.on_sent(payload.len());
+            self.send.mark_sent(cx.now, cx.parameters);
+            if let Some(mut packet) = Packet::made(&mut buffer, self.headroom, [&[], payload])
+                && self
+                    .write_header(ReliableKind::Payload, number, &mut packet, cx)
+                    .is_ok()
+            {
+                // A refusal above is a loss like any other: the copy stays, and goes out again.
+                let _ = upper.send(&mut packet, cx, sink);
+            }
+        }
+        cx.buffers.give(buffer);
     }
 
     fn write_header(
@@ -322,13 +373,20 @@ impl Reliable {
     }
 
     /// When `service` has something to do.
-    pub(super) fn deadline(&self, parameters: &Parameters) -> Timestamp {
+    pub(super) fn deadline(&self, parameters: &Parameters, throttle: &Throttle) -> Timestamp {
         let ack = if self.receive.owes_ack(Timestamp::ZERO, parameters) {
             Timestamp::ZERO
         } else {
             self.receive.ack_deadline(parameters)
         };
-        ack.min(self.send.deadline())
+        let resends = self.send.deadline().max(throttle.resends_at());
+        let waiting = if self.send.unsent() > 0 {
+            throttle.admits_at()
+        } else {
+            Timestamp::NEVER
+        };
+        ack.min(resends)
+            .min(waiting)
             .min(self.receive.offer_deadline(self.last_offer))
             .min(self.store.deadline())
     }
@@ -374,6 +432,7 @@ impl Reliable {
         statistics.malformed += counters.malformed;
         statistics.forged_acks += counters.forged_acks;
         statistics.in_flight += self.send.in_flight();
+        statistics.held_back += u16::try_from(self.send.unsent()).unwrap_or(u16::MAX);
         statistics.round_trip = self.send.round_trip(parameters);
     }
 

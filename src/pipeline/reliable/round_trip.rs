@@ -81,10 +81,11 @@ impl Default for RoundTrip {
 
 impl RoundTrip {
     /// The ack of a packet came `elapsed` after it was sent; the peer says it took `processing` of
-    /// that. A processing time longer than the sample is no processing time (R27).
-    pub(super) fn take(&mut self, elapsed: Duration, processing: Duration) {
+    /// that. A processing time longer than the sample is no processing time (R27). Returns the path's
+    /// round trip.
+    pub(super) fn take(&mut self, elapsed: Duration, processing: Duration) -> Option<Duration> {
         if elapsed > LONGEST {
-            return;
+            return None;
         }
         let path = elapsed.checked_sub(processing).unwrap_or(elapsed);
         let first = self.samples == 0;
@@ -94,6 +95,7 @@ impl RoundTrip {
         self.min = self.min.min(path);
         self.max = self.max.max(path);
         self.samples += 1;
+        Some(path)
     }
 
     /// The same, in Unity's arithmetic: whole milliseconds, and never less than one.

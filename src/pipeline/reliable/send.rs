@@ -1,10 +1,11 @@
 //! The sending half: what is in flight, what an ack takes out of it, and what is lost.
 //!
 //! ```text
-//! first        oldest                          next
-//!   │ records    │ in flight, acked or not       │ numbers not used yet
-//!   └────────────┴───────────────────────────────┘
-//!                 ◀────── below the window ──────▶
+//! first        oldest                     unsent          next
+//!   │ records    │ in flight, acked or not  │ their turn    │ numbers not used yet
+//!   │            │                          │ has not come  │
+//!   └────────────┴──────────────────────────┴───────────────┘
+//!                 ◀──────────── below the window ───────────▶
 //! ```
 //!
 //! A packet is lost when its time is up, or (`Timing::Prompt`) when one that was sent three
@@ -62,7 +63,12 @@ struct InFlight {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AckOutcome {
     /// Packets were acknowledged for the first time.
-    Progress,
+    Progress {
+        /// Bytes of them.
+        bytes: usize,
+        /// The path's round trip, if one was measured.
+        sample: Option<Duration>,
+    },
     /// It said nothing that was not known.
     Nothing,
     /// It names a number that was never sent.
@@ -121,6 +127,8 @@ pub(super) struct SendWindow {
     first: i64,
     /// First number that is not acknowledged.
     oldest: i64,
+    /// First number that has not been sent: the throttle holds it back, and those behind it.
+    unsent: i64,
     /// Next number.
     next: i64,
     /// Highest number the peer named as its newest; −1 before any.
@@ -149,6 +157,7 @@ impl Default for SendWindow {
             entries: VecDeque::new(),
             first: 0,
             oldest: 0,
+            unsent: 0,
             next: 0,
             acked: -1,
             transmissions: 0,
@@ -209,22 +218,43 @@ impl SendWindow {
             .max(now)
     }
 
-    /// The next packet leaves.
+    /// The next packet waits for its turn.
     pub(super) fn push(&mut self, copy: Block, now: Timestamp, parameters: &Parameters) {
-        self.waiting_since = self.waiting_since.min(now);
-        self.transmissions += 1;
         self.entries.push_back(InFlight {
             copy: Some(copy),
             first_sent: now,
             last_sent: now,
-            transmission: self.transmissions,
+            transmission: 0,
             sent_once: true,
             sampled: false,
         });
         self.next += 1;
+        self.forget(parameters);
+    }
+
+    /// Packets that wait for their turn.
+    pub(super) fn unsent(&self) -> usize {
+        usize::try_from(self.next - self.unsent).unwrap_or(0)
+    }
+
+    /// The packet whose turn is next: its number and its copy.
+    pub(super) fn first_unsent(&self) -> Option<(i64, &Block)> {
+        let copy = self.entry(self.unsent)?.copy.as_ref()?;
+        Some((self.unsent, copy))
+    }
+
+    /// The packet whose turn is next leaves.
+    pub(super) fn mark_sent(&mut self, now: Timestamp, parameters: &Parameters) {
+        self.transmissions += 1;
+        if let Some(entry) = entry_mut(&mut self.entries, self.first, self.unsent) {
+            entry.first_sent = now;
+            entry.last_sent = now;
+            entry.transmission = self.transmissions;
+        }
+        self.unsent += 1;
+        self.waiting_since = self.waiting_since.min(now);
         let timeout = self.timeouts(parameters).first;
         self.timer = self.timer.min(now.just_after(timeout));
-        self.forget(parameters);
     }
 
     /// The acknowledging half of a header.
@@ -236,17 +266,18 @@ impl SendWindow {
         store: &mut Store,
     ) -> AckOutcome {
         let acked = widen(header.acked, self.acked);
-        if acked >= self.next {
+        if acked >= self.unsent {
             return AckOutcome::Forged;
         }
         if acked < 0 {
             return AckOutcome::Nothing;
         }
-        self.sample(acked, header.processing_time, now, parameters.timing);
+        let sample = self.sample(acked, header.processing_time, now, parameters.timing);
         if acked < self.acked && parameters.timing == Timing::Unity {
             return AckOutcome::Nothing;
         }
         self.acked = self.acked.max(acked);
+        let mut bytes = 0;
         let (mut progress, mut in_time) = (false, false);
         for number in self.oldest..=acked {
             let distance = usize::try_from(acked - number).unwrap_or(usize::MAX);
@@ -257,6 +288,7 @@ impl SendWindow {
                 continue;
             };
             if let Some(copy) = entry.copy.take() {
+                bytes += copy.len();
                 store.remove(copy);
                 progress = true;
                 in_time |= entry.sent_once;
@@ -277,7 +309,7 @@ impl SendWindow {
             self.oldest += 1;
         }
         self.forget(parameters);
-        self.waiting_since = if self.oldest == self.next {
+        self.waiting_since = if self.oldest >= self.unsent {
             Timestamp::NEVER
         } else {
             now
@@ -286,27 +318,31 @@ impl SendWindow {
         if was_patient {
             self.patience = 0;
         }
-        if was_patient || self.backoff > 0 || self.oldest == self.next {
+        if was_patient || self.backoff > 0 || self.oldest >= self.unsent {
             self.backoff = 0;
             self.wind(parameters);
         }
-        AckOutcome::Progress
+        AckOutcome::Progress { bytes, sample }
     }
 
     /// Measures the round trip of the packet the peer named.
-    fn sample(&mut self, acked: i64, processing_ms: u16, now: Timestamp, timing: Timing) {
-        let Some(entry) = entry_mut(&mut self.entries, self.first, acked) else {
-            return;
-        };
+    fn sample(
+        &mut self,
+        acked: i64,
+        processing_ms: u16,
+        now: Timestamp,
+        timing: Timing,
+    ) -> Option<Duration> {
+        let entry = entry_mut(&mut self.entries, self.first, acked)?;
         if entry.sampled {
-            return;
+            return None;
         }
         let processing = Duration::from_millis(u64::from(processing_ms));
         match timing {
             Timing::Prompt => {
                 if entry.sent_once && entry.copy.is_some() {
                     entry.sampled = true;
-                    self.trip.take(now - entry.first_sent, processing);
+                    return self.trip.take(now - entry.first_sent, processing);
                 }
             }
             // Unity measures resent packets too, from their first transmission.
@@ -315,10 +351,11 @@ impl SendWindow {
                     entry.sampled = true;
                     let elapsed = now.as_millis().saturating_sub(entry.first_sent.as_millis());
                     self.trip.take_as_unity(elapsed, processing_ms);
-                    self.trip.take(now - entry.first_sent, processing);
+                    return self.trip.take(now - entry.first_sent, processing);
                 }
             }
         }
+        None
     }
 
     /// Forgets entries nothing will ask for: the acknowledged ones, under `Timing::Unity` only when
@@ -361,9 +398,11 @@ impl SendWindow {
         };
         let from = from.max(self.oldest);
         let skipped = usize::try_from(from - self.first).ok()?;
+        let sent = usize::try_from(self.unsent - self.first).ok()?;
         let (ahead, loss) = self
             .entries
             .iter()
+            .take(sent)
             .skip(skipped)
             .enumerate()
             .find_map(|(ahead, entry)| Some((ahead, lost(entry)?)))?;
@@ -408,9 +447,11 @@ impl SendWindow {
     fn wind(&mut self, parameters: &Parameters) {
         let timeouts = self.timeouts(parameters);
         let oldest = usize::try_from(self.oldest - self.first).unwrap_or(usize::MAX);
+        let sent = usize::try_from(self.unsent - self.first).unwrap_or(0);
         self.timer = self
             .entries
             .iter()
+            .take(sent)
             .skip(oldest)
             .filter(|entry| entry.copy.is_some())
             .map(|entry| timeouts.expiry(entry))
@@ -470,6 +511,7 @@ impl SendWindow {
         Self {
             first: next,
             oldest: next,
+            unsent: next,
             next,
             acked: next - 1,
             ..Self::default()

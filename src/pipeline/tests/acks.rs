@@ -36,7 +36,10 @@ fn a_delayed_ack_is_bounded_by_time_packets_and_gaps() {
     }
     let packets = sender.take_sent();
     assert!(receiver.update(&packets[..1]).is_empty());
-    assert_eq!(receiver.state.deadline(&parameters), at_ms(20));
+    assert_eq!(
+        receiver.state.deadline(&parameters, &receiver.throttle),
+        at_ms(20)
+    );
     receiver.now = at_ms(20);
     assert_eq!(receiver.update(&[]).len(), 1, "time");
     assert!(receiver.update(&packets[1..2]).is_empty());

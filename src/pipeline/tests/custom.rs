@@ -239,7 +239,10 @@ fn i12_i13_each_connection_and_stage_has_its_own_state() {
 #[test]
 fn i15_a_chain_that_wants_nothing_asks_for_nothing() {
     let (sender, _) = peers(&[StageKind::from(F), StageKind::from(R)]);
-    assert_eq!(sender.state.deadline(&sender.parameters), Timestamp::NEVER);
+    assert_eq!(
+        sender.state.deadline(&sender.parameters, &sender.throttle),
+        Timestamp::NEVER
+    );
 }
 
 #[test]

@@ -136,7 +136,12 @@ fn j9_abandoned_messages_are_freed_by_age_and_by_count() {
     receiver.now = at_ms(9_999);
     receiver.update(&[]);
     assert_eq!(receiver.statistics().incomplete, 34);
-    assert_eq!(receiver.state.deadline(&receiver.parameters), at_ms(10_000));
+    assert_eq!(
+        receiver
+            .state
+            .deadline(&receiver.parameters, &receiver.throttle),
+        at_ms(10_000)
+    );
     receiver.now = at_ms(20_000);
     receiver.update(&[]);
     receiver.update(&[]);

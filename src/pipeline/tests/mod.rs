@@ -16,7 +16,7 @@ use super::*;
 use crate::counters::DropReason;
 use crate::id::StageId;
 use crate::settings::{
-    PipelineParameters as Parameters, SimulatorMode, SimulatorParameters, Timing,
+    CongestionControl, PipelineParameters as Parameters, SimulatorMode, SimulatorParameters, Timing,
 };
 use crate::time::Timestamp;
 
@@ -91,6 +91,7 @@ struct Peer {
     shape: PipelineShape,
     state: PipelineState,
     buffers: Buffers,
+    throttle: Throttle,
     room: usize,
     memory: usize,
     now: Timestamp,
@@ -112,6 +113,7 @@ impl Peer {
             parameters: parameters.clone(),
             shape,
             buffers: Buffers::default(),
+            throttle: Throttle::default(),
             room: ROOM,
             memory: usize::MAX,
             now: Timestamp::ZERO,
@@ -131,12 +133,14 @@ impl Peer {
         &mut self,
         call: impl FnOnce(&mut PipelineState, &mut Context<'_>, &mut Packets, &mut Messages) -> R,
     ) -> R {
+        self.throttle.begin(self.now, u32::MAX, &self.parameters);
         let mut cx = Context {
             now: self.now,
             room: self.room,
             memory: self.memory,
             shape: &self.shape,
             parameters: &self.parameters,
+            throttle: &mut self.throttle,
             buffers: &mut self.buffers,
         };
         call(&mut self.state, &mut cx, &mut self.sent, &mut self.inbox)
@@ -186,8 +190,11 @@ impl Peer {
     }
 }
 
+/// Without a throttle: what leaves is up to the stages alone.
 fn prompt() -> Parameters {
-    Parameters::new(Timing::Prompt)
+    let mut parameters = Parameters::new(Timing::Prompt);
+    parameters.congestion.control = CongestionControl::Off;
+    parameters
 }
 
 fn with_window(window: u16) -> Parameters {

@@ -276,7 +276,9 @@ fn k17_a_lost_packet_is_resent_without_further_traffic() {
         pair.peers[0].send(b"once").unwrap();
         assert_eq!(pair.peers[0].take_sent().len(), 1);
         // The deadline alone wakes the sender.
-        let deadline = pair.peers[0].state.deadline(&pair.peers[0].parameters);
+        let deadline = pair.peers[0]
+            .state
+            .deadline(&pair.peers[0].parameters, &pair.peers[0].throttle);
         assert!(deadline > at_ms(60) && deadline < at_ms(210));
         pair.idle(40, 10);
         assert_eq!(pair.peers[1].take_messages(), [b"once"]);
