@@ -3,15 +3,18 @@
 //!
 //! `cargo run --release --example large_transfer`
 
+#![expect(clippy::disallowed_methods, reason = "a game has a clock of its own")]
 #![expect(clippy::print_stdout, reason = "an example tells what it does")]
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use drumfire::StageId::{Fragmentation, ReliableSequenced};
 use drumfire::{NetworkDriver, NetworkEvent, NetworkPipeline, NetworkSettings};
 
 const SIZE: usize = 10_000_000;
+/// How often the game speaks.
+const TICK: Duration = Duration::from_millis(16);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let settings = || {
@@ -33,6 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let content: Vec<u8> = (0..SIZE).map(|at| (at % 251) as u8).collect();
     let mut player = None;
     let (mut told, mut small) = (0, 0);
+    let mut last_tick = Instant::now();
     loop {
         server.update();
         while server.accept().is_some() {}
@@ -47,8 +51,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                 message.write_bytes(&content);
                 message.end_send()?;
                 told = 1;
-            } else if let Ok(mut tick) = server.begin_send(NetworkPipeline::NULL, connection) {
+            } else if last_tick.elapsed() >= TICK {
                 // What the game says meanwhile does not wait behind it.
+                last_tick = Instant::now();
+                let mut tick = server.begin_send(NetworkPipeline::NULL, connection)?;
                 tick.write_uint(small);
                 tick.end_send()?;
             }

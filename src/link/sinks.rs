@@ -87,7 +87,7 @@ pub(super) struct Messages<'a> {
 impl MessageSink for Messages<'_> {
     #[inline]
     fn has_room(&self, len: usize) -> bool {
-        self.inbox.has_room(self.held + len, self.budget)
+        self.inbox.has_room(len, self.held, self.budget)
     }
 
     #[inline]
