@@ -343,12 +343,12 @@ mod tests {
         Desk::flip_inboxes(&mut front, &mut back);
         // Unread while an update runs, which thus has no room; then read, and unmarked.
         Desk::flip_outboxes(&mut front, &mut back);
-        assert!(!back.inboxes[0].get_mut().has_room(1, budget));
+        assert!(!back.inboxes[0].get_mut().has_room(1, 0, budget));
         assert_eq!(read(&mut front, 0).len(), 1);
         front.ready = 0;
         Desk::flip_inboxes(&mut front, &mut back);
         Desk::flip_outboxes(&mut front, &mut back);
-        assert!(back.inboxes[0].get_mut().has_room(24, budget));
+        assert!(back.inboxes[0].get_mut().has_room(24, 0, budget));
     }
 
     #[test]

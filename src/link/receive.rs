@@ -147,7 +147,7 @@ impl Link {
         }
         let budget = cx.rules.event_budget();
         let (held, inbox) = self.place_of_events(cx.inbox);
-        if !inbox.has_room(held + body.len(), budget) {
+        if !inbox.has_room(body.len(), held, budget) {
             return Err(DropReason::EventsFull);
         }
         inbox.push(EventKind::Data, pipeline, 0, body);

@@ -89,7 +89,7 @@ impl MessageSink for Messages<'_> {
     #[inline]
     fn has_room(&self, len: usize) -> bool {
         self.budget
-            .is_some_and(|budget| self.inbox.has_room(self.held + len, budget))
+            .is_some_and(|budget| self.inbox.has_room(len, self.held, budget))
     }
 
     #[inline]

@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
+use super::fragmentation::REACH;
 use super::stage::PipelineStage;
 use super::store::Store;
 use crate::id::StageId;
 use crate::settings::PipelineParameters as Parameters;
 use crate::wire::delivery::Delivery;
-use crate::wire::fragment::FragmentRepr;
+use crate::wire::fragment::{FRAGMENT_NUMBERS, FragmentRepr};
 use crate::wire::reliable::{MaskClass, ReliableRepr};
 use crate::wire::sequenced::SequencedRepr;
 
@@ -182,7 +183,16 @@ impl PipelineShape {
     /// Largest message, for packets with `room` bytes for stage headers and payload.
     pub(crate) fn max_payload(&self, room: usize) -> usize {
         match self.fragmentation {
-            Some(fragments) if !fragments.after_reliable => self.fragmentation_capacity,
+            Some(fragments) if !fragments.after_reliable => {
+                // As many as there are numbers, or as a receiver keeps apart where they may come in
+                // any order.
+                let most = match self.window {
+                    Some(_) => usize::from(FRAGMENT_NUMBERS) - 1,
+                    None => usize::from(REACH),
+                };
+                let Split { first, block } = self.split(room);
+                self.fragmentation_capacity.min(first + (most - 1) * block)
+            }
             _ => room.saturating_sub(self.header_capacity()),
         }
     }
@@ -261,6 +271,18 @@ mod tests {
             (&[R, F], 32, 1376),
         ] {
             assert_eq!(shape(stages, window).max_payload(ROOM), payload);
+        }
+    }
+
+    #[test]
+    fn a_message_has_no_more_fragments_than_a_receiver_can_tell_apart() {
+        let mut parameters = Parameters::new(Timing::Prompt);
+        parameters.fragmentation_capacity = 24_115_775;
+        for (stages, blocks, block) in [(&[F][..], 4_096, 1_388), (&[F, R], 16_383, 1_376)] {
+            let kinds = stages.iter().map(|stage| StageKind::from(*stage));
+            let shape = PipelineShape::new(kinds, &parameters);
+            assert_eq!(shape.max_payload(ROOM), blocks * block);
+            assert_eq!(shape.packets(blocks * block, ROOM), blocks);
         }
     }
 

@@ -3,6 +3,7 @@
 use drumfire::error::SendError;
 use drumfire::id::StageId::{Fragmentation, ReliableSequenced, UnreliableSequenced};
 use drumfire::interface::Conditions;
+use drumfire::settings::CongestionControl;
 
 use crate::raw::Raw;
 use crate::support::{Event, FRAME, Net, SERVER, World, ms, pattern, settings};
@@ -94,6 +95,59 @@ fn a_message_of_megabytes_arrives_and_tells_how_far_it_has_come() {
     assert_eq!(unsent, 0);
     // 1,454 packets through a window of 64, one round trip a tick.
     assert!(ticks < 40, "{ticks} ticks of {FRAME:?}");
+}
+
+#[test]
+fn messages_of_more_fragments_than_half_the_numbers_arrive_whole() {
+    const SIZE: usize = 16_000_000;
+    let large = || {
+        settings()
+            .fragmentation_payload_capacity(SIZE)
+            .reliable_window_size(512)
+            .rx_budget_per_conn(4_000)
+            .congestion_control(CongestionControl::Off)
+    };
+    let mut world = World::with(1, large(), large());
+    let pipeline = world.create_pipeline(&[Fragmentation, ReliableSequenced]);
+    let (ours, theirs) = world.connect_proved(0);
+    // The numbers of the second overlap those of the first, and those of the third both.
+    for first in 1..4_u8 {
+        let mut message = pattern(SIZE);
+        message[0] = first;
+        send(&mut world.clients[0], pipeline, ours, &message).unwrap();
+        let mut received = Vec::new();
+        world.drive_until(1_000, |world| {
+            received.extend(messages(world.server.events_of(theirs)));
+            !received.is_empty()
+        });
+        assert!(received == [message], "message {first}");
+        world.run(5);
+    }
+}
+
+#[test]
+fn a_message_beyond_the_budget_is_not_kept_out_by_small_ones() {
+    let large = || settings().fragmentation_payload_capacity(400_000);
+    let mut world = World::with(1, large(), large());
+    let pipeline = world.create_pipeline(&[Fragmentation, ReliableSequenced]);
+    let (ours, theirs) = world.connect_proved(0);
+    let budget = world
+        .server
+        .driver
+        .current_settings()
+        .budgets()
+        .event_bytes_per_connection;
+    assert!(budget < 400_000);
+    send(&mut world.clients[0], pipeline, ours, &pattern(400_000)).unwrap();
+    // It fills the queue of its update.
+    world.tick();
+    // And a small one in front of it in every one that follows.
+    let ticks = world.drive_until(2_000, |world| {
+        world.clients[0].send(ours, b"small").unwrap();
+        let received = messages(world.server.events_of(theirs));
+        received.iter().any(|message| message.len() == 400_000)
+    });
+    assert!(ticks < 60, "{ticks}");
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::preset::{self, Preset};
+use crate::proxy::{self, ProxyArgs};
 use crate::security::{ClientSecurity, OwnSecurity, ServerSecurity, Suite};
 
 /// A network driver for games, wire-compatible with Unity Transport 2.x.
@@ -31,16 +33,24 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// A server and 1,000 clients on this machine for ten seconds, and one honest table.
+    #[command(after_help = preset::HELP)]
     Demo(DemoArgs),
     /// A server: accepts connections, and echoes what they send if asked to.
+    #[command(after_help = preset::HELP)]
     Serve(ServeArgs),
     /// Many clients of one server, each with its own socket: sends, verifies each echo, measures.
+    #[command(after_help = preset::HELP)]
     Client(ClientArgs),
     /// The server's processor time per message, beside that of a bare recvmmsg/sendmmsg echo, which
     /// seals and opens each message with the same AEAD.
+    #[command(after_help = preset::HELP)]
     Bench(BenchArgs),
     /// Connects to a server and measures the round trip.
     Ping(PingArgs),
+    /// A bad network between clients and a server: carries any UDP traffic, encrypted or not, and
+    /// loses, doubles, delays and reorders it by a seed.
+    #[command(after_help = format!("{}\n\n{}", proxy::HELP, preset::HELP))]
+    Proxy(Box<ProxyArgs>),
     /// Certificates: makes them, shows them, and checks them as a driver will.
     #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
     #[command(subcommand)]
@@ -77,6 +87,10 @@ pub(crate) struct LoadArgs {
     /// O reliable unordered, L reliable latest, F fragmentation; FR is R behind F. `none` sends without one.
     #[arg(long, value_name = "X", default_value = "none")]
     pub(crate) pipeline: String,
+    /// Network the clients are on, by the simulator stage of the pipeline: what they send and what
+    /// they receive meets it, once they are connected.
+    #[arg(long, value_name = "PRESET", value_parser = Preset::parse_for_stage)]
+    pub(crate) preset: Option<Preset>,
 }
 
 /// The server side of `demo` and `bench`.
@@ -129,6 +143,10 @@ pub(crate) struct ServeArgs {
     /// Pipelines to create, in this order: letters of stages, divided by `;`, as in "U;R;F;FR;FU".
     #[arg(long, value_name = "LIST", default_value = "")]
     pub(crate) pipelines: String,
+    /// Network the server is on, by the simulator stage of each pipeline: what it sends and what it
+    /// receives meets it, once a client is connected.
+    #[arg(long, value_name = "PRESET", value_parser = Preset::parse_for_stage)]
+    pub(crate) preset: Option<Preset>,
     /// Threads of a pool of the server's own, one pinned to a core each [default: a shared pool].
     #[arg(long, value_name = "N", value_parser = workers)]
     pub(crate) workers: Option<usize>,
@@ -238,7 +256,7 @@ fn rate(text: &str) -> Result<f64, String> {
     number_within(text, 0.1, 10_000.0, "messages a second")
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let text = text.strip_suffix('s').unwrap_or(text);
     number_within(text, 0.0, 86_400.0, "seconds").map(Duration::from_secs_f64)
 }

@@ -19,7 +19,8 @@ pub(crate) fn run(args: &ClientArgs) -> Result<Verdict, Failure> {
     let server = resolve(&args.server)?;
     let plan = Plan {
         server,
-        pipelines: Pipelines::parse(args.pipelines.as_ref().unwrap_or(&args.load.pipeline))?,
+        pipelines: Pipelines::parse(args.pipelines.as_ref().unwrap_or(&args.load.pipeline))?
+            .on(args.load.preset)?,
         load: args.load.clone(),
         mode,
     };

@@ -111,12 +111,15 @@ impl<'a> Load<'a> {
         let clients = plan.load.clients;
         let sockets = ManySockets::open(plan.server, clients)
             .while_doing(|| format!("opening {clients} sockets to {}", plan.server))?;
-        let settings = plan
+        let mut builder = plan
             .mode
             .builder
             .max_connections(clients)
-            .inline_threshold(InlineThreshold::AlwaysInline)
-            .build()?;
+            .inline_threshold(InlineThreshold::AlwaysInline);
+        if let Some(preset) = plan.load.preset {
+            builder = builder.simulator_stage(preset.simulator());
+        }
+        let settings = builder.build()?;
         security::warn(&settings);
         let mut driver = NetworkDriver::with_interface(settings, sockets)?;
         driver.bind(seat(0))?;

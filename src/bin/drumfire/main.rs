@@ -4,7 +4,8 @@
 //! said, the file of each command does it, and the rest are the tools they share: a load generator
 //! (`load` over `many`), the echo server (`serve`) and the bare one it is measured against (`floor`),
 //! child processes and what they say to each other (`process`, `protocol`, `session`), and reports.
-//! `security` is how messages travel. `certs` stands apart: certificates need no network.
+//! `security` is how messages travel, and `preset` over what network. `proxy` is a network, and `certs`
+//! stands apart: certificates need none.
 
 mod args;
 mod bench;
@@ -25,8 +26,10 @@ mod many;
 mod message;
 mod ping;
 mod pipelines;
+mod preset;
 mod process;
 mod protocol;
+mod proxy;
 mod report;
 mod say;
 mod screen;
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Client(args) => client::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Ping(args) => ping::run(&args),
+        Command::Proxy(args) => proxy::run(&args),
         #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
         Command::Certs(command) => certs::run(&command),
         Command::Doctor(args) => doctor::run(&args),

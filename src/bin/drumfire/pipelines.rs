@@ -4,6 +4,7 @@ use drumfire::NetworkDriver;
 use drumfire::id::{NetworkPipeline, StageId};
 
 use crate::failure::Failure;
+use crate::preset::Preset;
 
 /// Letters of the stages, as in "FR".
 const LETTERS: [(char, StageId); 7] = [
@@ -32,6 +33,30 @@ impl Pipelines {
             .map(|name| Ok((name.to_owned(), stages(name)?)))
             .collect::<Result<_, _>>()
             .map(Self)
+    }
+
+    /// The same on a network of a preset: a simulator behind all stages of each, which the peer does
+    /// not see. The settings must say what it does.
+    ///
+    /// # Errors
+    /// If there is none: messages without a pipeline pass no stage.
+    pub(crate) fn on(mut self, preset: Option<Preset>) -> Result<Self, Failure> {
+        let Some(preset) = preset else {
+            return Ok(self);
+        };
+        if self.0.is_empty() {
+            return Err(Failure::new(format!(
+                "--preset {} works in the simulator stage of a pipeline, and there is none: name one \
+                 on both sides (N is one that does nothing else), or put `drumfire proxy` in between",
+                preset.name
+            )));
+        }
+        for (_, stages) in &mut self.0 {
+            if !stages.contains(&StageId::Simulator) {
+                stages.push(StageId::Simulator);
+            }
+        }
+        Ok(self)
     }
 
     /// Creates them all on `driver`.
@@ -106,6 +131,18 @@ mod tests {
             list.0[1].1,
             [StageId::Fragmentation, StageId::ReliableSequenced]
         );
+    }
+
+    #[test]
+    fn a_preset_puts_a_simulator_behind_the_stages_of_each_and_needs_one() {
+        let preset = Preset::parse("3g").ok();
+        let list = Pipelines::parse("R;SU").unwrap().on(preset).unwrap();
+        let stages = list.0.iter().map(|(_, stages)| &stages[..]);
+        let reliable = [StageId::ReliableSequenced, StageId::Simulator];
+        let sequenced = [StageId::Simulator, StageId::UnreliableSequenced];
+        assert!(stages.eq([reliable, sequenced]));
+        let refusal = Pipelines::parse("none").unwrap().on(preset).unwrap_err();
+        assert!(refusal.to_string().contains("drumfire proxy"), "{refusal}");
     }
 
     #[test]

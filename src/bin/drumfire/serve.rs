@@ -40,7 +40,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Verdict, Failure> {
     let mut driver = NetworkDriver::new(settings)?;
     // The pool has its threads, each pinned; this one works along on the first core.
     process::pin(args.child.pin.get(..1).unwrap_or_default());
-    Pipelines::parse(&args.pipelines)?.create(&mut driver)?;
+    Pipelines::parse(&args.pipelines)?
+        .on(args.preset)?
+        .create(&mut driver)?;
     driver.bind(args.bind.into())?;
     driver.listen()?;
     let endpoint = driver.local_endpoint();
@@ -91,6 +93,9 @@ fn settings(args: &ServeArgs, mode: Mode) -> Result<NetworkSettings, Failure> {
         if threads == 1 {
             builder = builder.inline_threshold(InlineThreshold::AlwaysInline);
         }
+    }
+    if let Some(preset) = args.preset {
+        builder = builder.simulator_stage(preset.simulator());
     }
     if let Some(bytes) = args.receive_buffer {
         builder = builder.receive_buffer(bytes);

@@ -134,6 +134,9 @@ impl Setup {
         // The floor knows no pipelines: the same bytes without one are the least there is to carry.
         if contestant == Contestant::Drumfire {
             arguments.extend(words(&["--pipeline", &load.pipeline]));
+            if let Some(preset) = load.preset {
+                arguments.extend(words(&["--preset", preset.name]));
+            }
         }
         arguments.extend(words(&[
             "--pin",

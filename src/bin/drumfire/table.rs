@@ -26,8 +26,11 @@ pub(crate) fn describe(load: &LoadArgs, protection: Protection) -> String {
     } else {
         format!("pipeline {}", load.pipeline)
     };
+    let preset = load
+        .preset
+        .map_or_else(String::new, |preset| format!(", network {}", preset.name));
     format!(
-        "{} clients × {pace} × {} B echo for {} s, {}, {pipeline}",
+        "{} clients × {pace} × {} B echo for {} s, {}, {pipeline}{preset}",
         count(load.clients as u64),
         load.size,
         load.duration.as_secs_f64(),

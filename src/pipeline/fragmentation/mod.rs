@@ -10,6 +10,7 @@
 
 mod reassembly;
 
+pub(super) use reassembly::REACH;
 use reassembly::{Insertion, Reassembly};
 
 use super::packet::{Context, Lower, MessageSink, Packet, PacketSink, StageRefusal, Upper};
@@ -27,9 +28,6 @@ pub(super) struct Fragmentation {
     before: usize,
     /// Header capacity of this stage and those behind it.
     behind: usize,
-    /// Whether a reliable stage behind brings every fragment, however long that takes: what it has
-    /// acknowledged must not be given up (R25).
-    patient: bool,
     /// The rest of a message that waits for the window.
     backlog: Backlog,
     reassembly: Reassembly,
@@ -57,9 +55,8 @@ impl Fragmentation {
             next: 0,
             before,
             behind,
-            patient,
             backlog: Backlog::default(),
-            reassembly: Reassembly::default(),
+            reassembly: Reassembly::new(patient),
             malformed: 0,
         }
     }
@@ -164,7 +161,7 @@ impl Fragmentation {
                 self.backlog = Backlog::default();
             }
         }
-        self.reassembly.expire(cx.now, self.patient);
+        self.reassembly.expire(cx.now);
     }
 
     /// Takes a fragment, and delivers the message it completes.
@@ -203,7 +200,7 @@ impl Fragmentation {
 
     /// When `service` has something to do.
     pub(super) fn deadline(&self) -> Timestamp {
-        self.reassembly.deadline(self.patient)
+        self.reassembly.deadline()
     }
 
     /// Bytes of memory on the heap.

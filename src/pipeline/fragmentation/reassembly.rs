@@ -10,7 +10,8 @@
 //!
 //! Nothing a peer claims is allocated: a run grows by what has arrived. All runs together stay below
 //! the capacity, the ones without progress are given up after ten seconds, and so are those that lie
-//! far from the newest number, whose numbers could come again (R28).
+//! far from the newest number, whose numbers could come again (R28). Behind a reliable stage neither
+//! can happen: there, a message has as many fragments as there are numbers.
 
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Numbers on either side of the newest that a run may lie: far less than what would be needed for
 /// an old fragment to fit a new message.
-const REACH: u16 = FRAGMENT_NUMBERS / 4;
+pub(in crate::pipeline) const REACH: u16 = FRAGMENT_NUMBERS / 4;
 
 /// Steps in which a run's memory grows.
 const STEP: usize = 4_096;
@@ -59,6 +60,9 @@ pub(super) enum Insertion {
 /// Fragments of one connection and pipeline that wait for others.
 #[derive(Debug, Default)]
 pub(super) struct Reassembly {
+    /// Whether a reliable stage behind brings every fragment, once and in order, however long that
+    /// takes: what it has acknowledged must not be given up (R25).
+    patient: bool,
     runs: Vec<Run>,
     newest: u16,
     /// Numbers of the message that was completed last: what comes of it again is a duplicate.
@@ -92,6 +96,14 @@ impl Run {
 }
 
 impl Reassembly {
+    /// `patient` says whether every fragment comes, once and in order, from a reliable stage.
+    pub(super) fn new(patient: bool) -> Self {
+        Self {
+            patient,
+            ..Self::default()
+        }
+    }
+
     /// Takes a fragment that is not a whole message; all runs together hold at most `most` bytes.
     pub(super) fn insert(
         &mut self,
@@ -142,7 +154,9 @@ impl Reassembly {
                 let ahead = distance(newest, at);
                 ahead.min(FRAGMENT_NUMBERS - ahead) > REACH
             };
-            self.give_up(|run| far(run.from) || far(run.to));
+            if !self.patient {
+                self.give_up(|run| far(run.from) || far(run.to));
+            }
             if self.done.is_some_and(|(from, to)| far(from) || far(to)) {
                 self.done = None;
             }
@@ -328,11 +342,12 @@ impl Reassembly {
         self.spare_since = now;
     }
 
-    /// Gives up runs without progress, unless told to be patient, and memory without use.
-    pub(super) fn expire(&mut self, now: Timestamp, patient: bool) {
-        if now < self.deadline(patient) {
+    /// Gives up runs without progress, unless it is patient, and memory without use.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        if now < self.deadline() {
             return;
         }
+        let patient = self.patient;
         self.give_up(|run| !patient && now >= run.touched + PATIENCE);
         if self.runs.is_empty() && now >= self.spare_since + PATIENCE {
             self.spare = Vec::new();
@@ -342,8 +357,8 @@ impl Reassembly {
     }
 
     /// When `expire` has something to do.
-    pub(super) fn deadline(&self, patient: bool) -> Timestamp {
-        let aging = self.runs.iter().filter(|_| !patient);
+    pub(super) fn deadline(&self) -> Timestamp {
+        let aging = self.runs.iter().filter(|_| !self.patient);
         let runs = aging.map(|run| run.touched + PATIENCE).min();
         // While a run is open, its message will want the memory of the last one.
         let idle = self.runs.is_empty() && self.spare.capacity() > 0;
