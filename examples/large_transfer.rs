@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     client.create_pipeline(&[Fragmentation, ReliableSequenced])?;
     let connection = client.connect(server.local_endpoint())?;
 
-    let content: Vec<u8> = (0..SIZE).map(|at| (at % 251) as u8).collect();
+    let content: Vec<u8> = (0..=250).cycle().take(SIZE).collect();
     let mut player = None;
     let (mut told, mut small) = (0, 0);
     let mut last_tick = Instant::now();

@@ -6,13 +6,12 @@
 
 use std::sync::Arc;
 
-use super::fragmentation::REACH;
 use super::stage::PipelineStage;
 use super::store::Store;
 use crate::id::StageId;
 use crate::settings::PipelineParameters as Parameters;
 use crate::wire::delivery::Delivery;
-use crate::wire::fragment::{FRAGMENT_NUMBERS, FragmentRepr};
+use crate::wire::fragment::{FRAGMENT_NUMBERS, FRAGMENT_REACH, FragmentRepr};
 use crate::wire::reliable::{MaskClass, ReliableRepr};
 use crate::wire::sequenced::SequencedRepr;
 
@@ -188,7 +187,7 @@ impl PipelineShape {
                 // any order.
                 let most = match self.window {
                     Some(_) => usize::from(FRAGMENT_NUMBERS) - 1,
-                    None => usize::from(REACH),
+                    None => usize::from(FRAGMENT_REACH),
                 };
                 let Split { first, block } = self.split(room);
                 self.fragmentation_capacity.min(first + (most - 1) * block)

@@ -10,6 +10,10 @@ use super::codec::split_u16;
 /// Fragment numbers wrap at this one.
 pub const FRAGMENT_NUMBERS: u16 = 1 << 14;
 
+/// Numbers on either side of the newest that a receiver tells apart where fragments come in any
+/// order: far less than what would be needed for an old fragment to fit a new message.
+pub const FRAGMENT_REACH: u16 = FRAGMENT_NUMBERS / 4;
+
 const FIRST: u16 = 1 << 15;
 const LAST: u16 = 1 << 14;
 

@@ -10,7 +10,6 @@
 
 mod reassembly;
 
-pub(super) use reassembly::REACH;
 use reassembly::{Insertion, Reassembly};
 
 use super::packet::{Context, Lower, MessageSink, Packet, PacketSink, StageRefusal, Upper};

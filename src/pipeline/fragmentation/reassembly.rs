@@ -18,17 +18,13 @@ use std::time::Duration;
 use crate::counters::DropReason;
 use crate::pipeline::packet::Context;
 use crate::time::Timestamp;
-use crate::wire::fragment::{FRAGMENT_NUMBERS, FragmentRepr};
+use crate::wire::fragment::{FRAGMENT_NUMBERS, FRAGMENT_REACH, FragmentRepr};
 
 /// Runs held at once.
 const MAX_RUNS: usize = 16;
 
 /// How long a run may stand still.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Numbers on either side of the newest that a run may lie: far less than what would be needed for
-/// an old fragment to fit a new message.
-pub(in crate::pipeline) const REACH: u16 = FRAGMENT_NUMBERS / 4;
 
 /// Steps in which a run's memory grows.
 const STEP: usize = 4_096;
@@ -147,12 +143,12 @@ impl Reassembly {
     /// Notes the newest number, and gives up what lies too far from it.
     fn look_ahead(&mut self, number: u16) {
         let ahead = distance(self.newest, number);
-        if ahead < FRAGMENT_NUMBERS / 2 || FRAGMENT_NUMBERS - ahead > REACH {
+        if ahead < FRAGMENT_NUMBERS / 2 || FRAGMENT_NUMBERS - ahead > FRAGMENT_REACH {
             self.newest = number;
             let newest = self.newest;
             let far = |at: u16| {
                 let ahead = distance(newest, at);
-                ahead.min(FRAGMENT_NUMBERS - ahead) > REACH
+                ahead.min(FRAGMENT_NUMBERS - ahead) > FRAGMENT_REACH
             };
             if !self.patient {
                 self.give_up(|run| far(run.from) || far(run.to));
