@@ -121,8 +121,12 @@ impl RoundTrip {
                     smoothed,
                     variation,
                 } = self.timer;
-                let micros = u64::from(smoothed) + 4 * u64::from(variation.max(250));
-                Duration::from_micros(micros)
+                // An ack that comes a frame of the peer late is not lost. RFC 6298 §2.3 has the
+                // granularity of a clock here, RFC 9002 §6.2.1 the longest delay of an ack.
+                let leeway = (4 * u64::from(variation))
+                    .max(u64::from(smoothed) / 8)
+                    .max(1_000);
+                Duration::from_micros(u64::from(smoothed) + leeway)
             }
         };
         timeout
@@ -196,6 +200,16 @@ mod tests {
         let statistics = trip.statistics(&parameters, 0);
         assert!(statistics.smoothed <= ms(11));
         assert!(statistics.resend_timeout > ms(180));
+    }
+
+    #[test]
+    fn an_even_path_leaves_an_ack_an_eighth_of_its_time_to_be_late() {
+        let parameters = Parameters::new(Timing::Prompt);
+        let mut trip = RoundTrip::default();
+        for _ in 0..50 {
+            trip.take(ms(200), ms(0));
+        }
+        assert_eq!(trip.resend_timeout(&parameters, 0), ms(225));
     }
 
     #[test]

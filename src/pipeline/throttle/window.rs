@@ -132,7 +132,12 @@ impl Window {
         self.in_flight = self.in_flight.saturating_sub(bytes);
     }
 
+    /// A packet of `len` bytes is sent again. Before the first round trip was measured its time was a
+    /// guess, and nothing may be lost at all.
     pub(super) fn on_lost(&mut self, len: usize) {
+        if self.smoothed == 0 {
+            return;
+        }
         let len = u32::try_from(len).unwrap_or(u32::MAX);
         self.round.lost = self.round.lost.saturating_add(len);
     }
@@ -284,9 +289,9 @@ mod tests {
         assert!(window.admits(bytes as usize));
         window.on_sent(bytes as usize);
         let gone = part(bytes, lost * ONE / 1_000);
-        window.on_lost(gone as usize);
         let trip = Duration::from_millis(100 + queued_ms);
         window.on_ack((bytes - gone) as usize, Some(trip));
+        window.on_lost(gone as usize);
         window.on_ack(0, Some(trip));
         window.on_ack(0, Some(trip));
         window.on_ack(0, Some(trip));
@@ -348,6 +353,19 @@ mod tests {
             round(&mut window, &mut at, 0, 0);
         }
         assert_eq!(window.bytes(), LEAST + 50 * PACKET);
+    }
+
+    #[test]
+    fn what_is_resent_before_the_first_round_trip_ends_no_start() {
+        let mut window = Window::default();
+        window.on_sent(INITIAL as usize);
+        // The path takes longer than the guess: all was sent again, and nothing was lost.
+        window.on_lost(INITIAL as usize);
+        window.on_ack(INITIAL as usize, Some(Duration::from_millis(400)));
+        window.round.full = true;
+        window.judge(Timestamp::from_micros(400_000), TARGET);
+        assert!(window.starting);
+        assert_eq!(window.bytes(), 2 * INITIAL);
     }
 
     #[test]
