@@ -24,7 +24,9 @@ use thiserror::Error;
 pub use self::certificate::{
     Certificate, CertificateRequest, CertificateVerify, DerList, push_der_list,
 };
-pub use self::extensions::{Extensions, FALLBACK_SUITE, RENEGOTIATION_SUITE, SERVER_NAME};
+pub use self::extensions::{
+    Extensions, FALLBACK_SUITE, RENEGOTIATION_SUITE, SERVER_NAME, SIGNATURE_ALGORITHMS,
+};
 pub use self::hello::{ClientHello, HelloVerifyRequest, ServerHello};
 pub use self::key_exchange::{ClientKeyExchange, EcdheParameters, Finished, ServerKeyExchange};
 pub use self::vector::U16List;

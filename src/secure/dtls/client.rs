@@ -35,7 +35,7 @@ use crate::time::Timestamp;
 use crate::wire::handshake::{
     Certificate, CertificateRequest, CertificateVerify, ClientHello, ClientKeyExchange, Extensions,
     Finished, HelloVerifyRequest, MalformedMessage, MessageKind, RANDOM_LEN, SERVER_NAME,
-    ServerHello, ServerKeyExchange, U16List,
+    SIGNATURE_ALGORITHMS, ServerHello, ServerKeyExchange, U16List,
 };
 use crate::wire::record::ProtocolVersion;
 
@@ -327,6 +327,11 @@ impl Client {
         }
         // RFC 5246 §7.4.1.4: an extension that was not offered ends the handshake.
         if let Some(kind) = extensions.unknown {
+            return Err(HandshakeError::UnsolicitedExtension { kind });
+        }
+        // RFC 5246 §7.4.1.4.1: servers do not send it.
+        if extensions.signature_schemes.is_some() {
+            let kind = SIGNATURE_ALGORITHMS;
             return Err(HandshakeError::UnsolicitedExtension { kind });
         }
         // RFC 6066 §3: a server that has used the name we gave it says so, and no more.

@@ -22,7 +22,11 @@ pub const SERVER_NAME: u16 = 0;
 
 const SUPPORTED_GROUPS: u16 = 10;
 const EC_POINT_FORMATS: u16 = 11;
-const SIGNATURE_ALGORITHMS: u16 = 13;
+/// Number of the extension that says which signatures a client takes; servers do not send it.
+///
+/// Source: RFC 5246 §7.4.1.4.1.
+pub const SIGNATURE_ALGORITHMS: u16 = 13;
+
 const EXTENDED_MASTER_SECRET: u16 = 23;
 const RENEGOTIATION_INFO: u16 = 0xFF01;
 

@@ -93,6 +93,7 @@ enum Lie {
     SuiteOfAnotherKey,
     Compression,
     UnsolicitedExtension,
+    SignatureAlgorithms,
     NoExtendedMasterSecret,
     NoRenegotiationInfo,
     Renegotiation,
@@ -266,6 +267,9 @@ impl Script {
                     Lie::Renegotiation => Some(&[1; 12]),
                     _ => Some(&[]),
                 },
+                signature_schemes: (lie == Lie::SignatureAlgorithms)
+                    .then(|| U16List::new(&[4, 3]))
+                    .flatten(),
                 ..Extensions::default()
             },
         }
@@ -503,6 +507,7 @@ fn r13_every_lie_of_a_server_is_refused_with_its_alert() {
         (Lie::SuiteOfAnotherKey, A::ILLEGAL_PARAMETER),
         (Lie::Compression, A::ILLEGAL_PARAMETER),
         (Lie::UnsolicitedExtension, A::UNSUPPORTED_EXTENSION),
+        (Lie::SignatureAlgorithms, A::UNSUPPORTED_EXTENSION),
         (Lie::NoExtendedMasterSecret, A::HANDSHAKE_FAILURE),
         (Lie::NoRenegotiationInfo, A::HANDSHAKE_FAILURE),
         (Lie::Renegotiation, A::HANDSHAKE_FAILURE),
